@@ -1,0 +1,99 @@
+"""What a field may hold, and the sentence that says so when it does not. Used by `types` alone."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from memory_core.errors import InvalidError
+
+MAX_CONTENT_BYTES = 64 * 1024
+MAX_QUERY_CHARS = 4_000
+MAX_TAGS = 64
+MAX_TAG_CHARS = 128
+MAX_NAME_CHARS = 256
+MAX_LIMIT = 200
+
+
+def content(value: str) -> None:
+    text("content", value)
+    if not value.strip():
+        raise InvalidError("content is empty; a memory needs some text")
+    size = len(value.encode())
+    if size > MAX_CONTENT_BYTES:
+        raise InvalidError(f"content is {size:,} bytes; at most {MAX_CONTENT_BYTES:,} fit. Keep it as several memories")
+
+
+def query(value: str) -> None:
+    text("query", value)
+    if len(value) > MAX_QUERY_CHARS:
+        raise InvalidError(f"query is {len(value):,} characters long; at most {MAX_QUERY_CHARS:,} fit")
+
+
+def text(name: str, value: str) -> None:
+    """No NUL, which ends strings in C, and no lone surrogate, which UTF-8 cannot hold."""
+    if "\0" in value:
+        raise InvalidError(f"{name} contains a NUL character")
+    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+        raise InvalidError(f"{name} contains half of a surrogate pair, which is not text")
+
+
+def tags(values: Sequence[str]) -> tuple[str, ...]:
+    """Stripped, without repetition, in the order given."""
+    if len(values) > MAX_TAGS:
+        raise InvalidError(f"{len(values)} tags were given; at most {MAX_TAGS} fit")
+    stripped = tuple(dict.fromkeys(value.strip() for value in values))
+    for tag in stripped:
+        text("tags", tag)
+        if not tag:
+            raise InvalidError("a tag is empty")
+        if len(tag) > MAX_TAG_CHARS:
+            raise InvalidError(f"a tag is {len(tag)} characters long; at most {MAX_TAG_CHARS} fit")
+    return stripped
+
+
+def names(struct: Any, *fields: str) -> None:
+    """Short one-line texts such as ids and sources: null or unset, or 1 to MAX_NAME_CHARS printable characters."""
+    for field in fields:
+        value = getattr(struct, field)
+        if value is None or value is UNSET:
+            continue
+        text(field, value)
+        if not value.strip():
+            raise InvalidError(f"{field} is empty; leave it out instead")
+        if len(value) > MAX_NAME_CHARS:
+            raise InvalidError(f"{field} is {len(value)} characters long; at most {MAX_NAME_CHARS} fit")
+        if any(ord(c) < 32 or ord(c) == 127 for c in value):
+            raise InvalidError(f"{field} contains a control character")
+
+
+def scores(struct: Any, *fields: str) -> None:
+    for field in fields:
+        value = getattr(struct, field)
+        if value is None or value is UNSET:
+            continue
+        if not (math.isfinite(value) and 0 <= value <= 1):
+            raise InvalidError(f"{field} is {value}; it goes from 0 to 1")
+
+
+def between(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise InvalidError(f"{name} is {value}; it goes from {low} to {high}")
+
+
+def limit(value: int, *, name: str = "limit") -> None:
+    between(name, value, 1, MAX_LIMIT)
+
+
+def purge(query: Any) -> None:
+    if query.older_than_days is not None:
+        between("older_than_days", query.older_than_days, 0, 36_500)
+    if query.content_contains is not None:
+        text("content_contains", query.content_contains)
+        if not query.content_contains:
+            raise InvalidError("content_contains is empty")
+    filters = ["memory_type", "tags", "client_id", "session_id", "created_after", "created_before"]
+    filters += ["older_than_days", "content_contains"]
+    if query.project_id is UNSET and not any(getattr(query, name) not in (None, ()) for name in filters):
+        raise InvalidError("purge needs at least one filter: project_id, memory_type, tags, older_than_days, …")

@@ -1,0 +1,200 @@
+"""The two narrow contracts of the engine: a Store keeps rows and runs SQL, an Embedder turns text into vectors.
+
+Both are plain blocking functions; the service keeps them off the event loop. A Store may be called from several
+threads at once. Terms, ids, times, sign bits and ranking constants are made above the Store, so that every store holds
+the same and ranks alike. A Store never sees a model, an Embedder never sees a memory.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from memory_core.types import Memory, MemoryType, Scope
+
+Vectors = NDArray[np.float32]
+"""Shape (number of pieces, dimension); every row finite and of unit length."""
+
+
+class ModelIdentity(Struct, frozen=True, kw_only=True):
+    """Which model made a vector. Vectors of different identities are never compared."""
+
+    name: str
+    revision: str
+    dimension: int
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One revision of a memory and what the lexical index holds of it: each term with its number of occurrences."""
+
+    memory: Memory
+    terms: Mapping[str, int]
+
+
+class EmbeddedEntry(Struct, frozen=True, kw_only=True):
+    """What an export carries: a memory, and its vectors where it has some."""
+
+    memory: Memory
+    model: ModelIdentity | None
+    vectors: Vectors | None
+
+
+class Pending(Struct, frozen=True, kw_only=True):
+    """A revision that has no vector of the current model. `doc` names the revision: it changes with the content."""
+
+    doc: int
+    memory: Memory
+
+
+class Probe(Struct, frozen=True, kw_only=True):
+    """What to look for. `terms` are distinct and analysed; `vector` has shape (dimension,) and unit length.
+
+    `pool` is how many candidates each side may bring; `coarse_pool` how many a first pass over sign bits keeps for the
+    exact comparison (a scope that is smaller is compared exactly).
+    """
+
+    terms: tuple[str, ...]
+    vector: NDArray[np.float32] | None
+    pool: int
+    coarse_pool: int
+    k1: float
+    b: float
+    piece_penalty: float
+
+
+class Candidate(Struct, frozen=True, kw_only=True):
+    """`bm25` is 0 where no term matches; `cosine` is the best piece less the penalty, null without a vector."""
+
+    memory: Memory
+    bm25: float
+    cosine: float | None
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    total: int
+    with_vectors: int
+    in_trash: int
+    by_type: dict[str, int]
+    by_client: dict[str, int]
+    by_project: dict[str, int]
+
+
+class Store(Protocol):
+    """Rows on disk. Each writing call is one transaction: all of it is durable when it returns, or none of it is.
+
+    Raises ConflictError where an id is taken, NotFoundError where one is missing, StorageFullError below the floor of
+    free disk, UnavailableError when the file cannot be used. Unless said otherwise a method sees what is not in the
+    trash.
+    """
+
+    def insert(self, entries: Sequence[Entry]) -> None: ...
+
+    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None]) -> Memory:
+        """Read, edit and write in one transaction; `edit` returns null to leave all as it is.
+
+        Other terms than before make a new revision: its old vectors no longer count, and it is pending again.
+        """
+        ...
+
+    def get(self, memory_id: str, *, trashed: bool | None = False) -> Memory:
+        """`trashed`: only there (True), only outside (False), either (None)."""
+        ...
+
+    def ids_like(self, prefix: str, *, limit: int) -> list[str]:
+        """Ids that begin with `prefix`, in the trash or not, sorted."""
+        ...
+
+    def newest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Memory]:
+        """By (created_at, id) descending, strictly below `before`."""
+        ...
+
+    def containing(self, text: str, scope: Scope, *, limit: int) -> list[Memory]:
+        """Content that contains `text`, whatever the case, newest first. `text` is no pattern."""
+        ...
+
+    def candidates(self, probe: Probe, scope: Scope) -> list[Candidate]:
+        """The union of the best by BM25 and the best by cosine, each member with both scores.
+
+        BM25 in Lucene's form (Robertson & Zaragoza 2009, without k1 + 1), its statistics over the scope searched.
+        """
+        ...
+
+    def ranked(
+        self, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
+    ) -> list[Memory]:
+        """By the place of the type in `order` (others last), then by updated_at descending."""
+        ...
+
+    def counts(self, scope: Scope) -> Counts: ...
+
+    def trash(self, scope: Scope, *, content_contains: str | None, at: datetime) -> int:
+        """Move all that fit to the trash; how many those were."""
+        ...
+
+    def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
+        """How many `trash` would move, and the newest of them."""
+        ...
+
+    def use_model(self, model: ModelIdentity) -> None:
+        """From now on this model's vectors are the current ones; another model's are kept apart until dropped."""
+        ...
+
+    def pending(self, *, limit: int, exclude: Sequence[int] = ()) -> list[Pending]: ...
+
+    def count_pending(self) -> int: ...
+
+    def set_vectors(self, vectors: Mapping[int, Vectors]) -> int:
+        """By revision (`doc`); a revision that is gone meanwhile is left out. How many were kept."""
+        ...
+
+    def vectors_of(self, memory_id: str) -> Vectors | None:
+        """Those of the current model."""
+        ...
+
+    def export(self) -> Iterator[list[EmbeddedEntry]]:
+        """Everything, the trash included, in batches, as of one moment."""
+        ...
+
+    def import_entries(self, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[str]:
+        """Insert what is not here yet, with vectors of the current model; the ids that were here already."""
+        ...
+
+    def backup(self, folder: Path) -> Path:
+        """A consistent copy as a store of its own, made while writes go on; where it lies."""
+        ...
+
+    def maintain(self) -> None:
+        """Idle work: a short WAL, sorted postings, no remains of dead revisions."""
+        ...
+
+    def size_bytes(self) -> int: ...
+
+    @property
+    def location(self) -> str: ...
+
+    def close(self) -> None: ...
+
+
+class Embedder(Protocol):
+    """A loaded model. Thread-safe; deterministic."""
+
+    @property
+    def model(self) -> ModelIdentity: ...
+
+    def pieces(self, text: str) -> list[str]:
+        """`text` cut into pieces that the model reads whole, at least one."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row a text, in order. Texts longer than the model reads are cut: pass what `pieces` gave."""
+        ...
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """Shape (dimension,). Models that want queries marked get them marked."""
+        ...
+
+    def close(self) -> None: ...

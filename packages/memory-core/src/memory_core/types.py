@@ -1,0 +1,293 @@
+"""The one vocabulary of storage, REST, MCP and CLI: what a memory is, and what can be asked about memories.
+
+Every struct checks itself, so that one sentence says the same everywhere: constructing raises InvalidError, decoding
+raises msgspec.ValidationError with the same text. Times are aware UTC datetimes; scores are 0..1. JSON keys are the
+field names. Needs msgspec and nothing else.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import force_setattr
+
+from memory_core import checks
+
+DEFAULT_SCORE = 0.7
+MAX_LIMIT = 200
+
+
+class MemoryType(StrEnum):
+    FACT = "fact"
+    DECISION = "decision"
+    PREFERENCE = "preference"
+    OBSERVATION = "observation"
+    ENTITY = "entity"
+    RELATION = "relation"
+    SESSION = "session"
+
+
+class SearchMode(StrEnum):
+    KEYWORD = "keyword"
+    SEMANTIC = "semantic"
+    HYBRID = "hybrid"
+
+
+class TagsMatch(StrEnum):
+    ANY = "any"
+    ALL = "all"
+
+
+class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What someone wants kept. `project_id` unset means the caller's project; null means no project: global."""
+
+    content: str
+    memory_type: MemoryType = MemoryType.OBSERVATION
+    tags: tuple[str, ...] = ()
+    source: str | None = None
+    project_id: str | UnsetType | None = UNSET
+    client_id: str | None = None
+    session_id: str | None = None
+    certainty_score: float = DEFAULT_SCORE
+    quality_score: float = DEFAULT_SCORE
+
+    def __post_init__(self) -> None:
+        checks.content(self.content)
+        force_setattr(self, "tags", checks.tags(self.tags))
+        checks.names(self, "source", "project_id", "client_id", "session_id")
+        checks.scores(self, "certainty_score", "quality_score")
+
+
+class MemoryPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields to change; what is unset stays."""
+
+    content: str | UnsetType = UNSET
+    memory_type: MemoryType | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    source: str | UnsetType | None = UNSET
+    project_id: str | UnsetType | None = UNSET
+    certainty_score: float | UnsetType = UNSET
+    quality_score: float | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.content is not UNSET:
+            checks.content(self.content)
+        if self.tags is not UNSET:
+            force_setattr(self, "tags", checks.tags(self.tags))
+        checks.names(self, "source", "project_id")
+        checks.scores(self, "certainty_score", "quality_score")
+
+    def changes(self) -> dict[str, Any]:
+        """Field name → new value, of the fields that are set."""
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not UNSET}
+
+
+class Memory(Struct, frozen=True, kw_only=True):
+    """A memory as it is kept. `id` is opaque: 32 hexadecimal digits, and any unique beginning of it names it too."""
+
+    id: str
+    content: str
+    memory_type: MemoryType
+    tags: tuple[str, ...]
+    source: str | None
+    project_id: str | None
+    client_id: str | None
+    session_id: str | None
+    certainty_score: float
+    quality_score: float
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+
+
+class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which memories are meant: every filter there is, applied inside each query and never after its cut.
+
+    `project_id` unset means every project at the engine; at a server's door it means the caller's project, if the
+    caller names one. Null means the memories of no project. `global_search` means every project, whatever
+    `project_id` says. `include_global` adds the memories of no project to those of the named one.
+    """
+
+    project_id: str | UnsetType | None = UNSET
+    global_search: bool = False
+    include_global: bool = False
+    memory_type: MemoryType | None = None
+    tags: tuple[str, ...] = ()
+    tags_match: TagsMatch = TagsMatch.ANY
+    client_id: str | None = None
+    session_id: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    min_certainty: float | None = None
+    min_quality: float | None = None
+    trashed: bool = False
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "tags", checks.tags(self.tags))
+        checks.names(self, "project_id", "client_id", "session_id")
+        checks.scores(self, "min_certainty", "min_quality")
+        for name in ("created_after", "created_before"):
+            force_setattr(self, name, _utc(getattr(self, name)))
+
+
+class ListQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest memories of a scope; `cursor` is what the page before gave as `next_cursor`."""
+
+    limit: int = 20
+    cursor: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.limit(self.limit)
+
+
+class SearchQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to find. An empty `query` gives the newest memories of the scope."""
+
+    query: str = ""
+    search_mode: SearchMode = SearchMode.HYBRID
+    limit: int = 20
+    min_score: float | None = None
+    include_global: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.query(self.query)
+        checks.limit(self.limit)
+        checks.scores(self, "min_score")
+
+
+class PurgeQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which memories to move to the trash. At least one filter must be set: nobody empties a store by accident."""
+
+    older_than_days: int | None = None
+    content_contains: str | None = None
+    dry_run: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.purge(self)
+
+
+class ContextQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What should open a session: at most `max_memories` memories in at most `max_tokens` tokens of text.
+
+    `days` limits to memories changed in the last so many days; null, the default, has no such window.
+    """
+
+    max_memories: int = 30
+    max_tokens: int = 1500
+    days: int | None = None
+    include_global: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checks.limit(self.max_memories, name="max_memories")
+        checks.between("max_tokens", self.max_tokens, 50, 20_000)
+        if self.days is not None:
+            checks.between("days", self.days, 1, 36_500)
+
+
+class SearchHit(Memory, frozen=True, kw_only=True):
+    """A memory that was found. `score` orders the hits; `lexical` and `semantic` are the parts it was made of, 0..1."""
+
+    score: float
+    lexical: float | None = None
+    semantic: float | None = None
+
+
+class SearchResult(Struct, frozen=True, kw_only=True):
+    """`search_mode` is what was done, `notice` why that is less than was asked for (null when it is not)."""
+
+    results: tuple[SearchHit, ...]
+    count: int
+    search_mode: SearchMode
+    notice: str | None = None
+
+
+class MemoryPage(Struct, frozen=True, kw_only=True):
+    memories: tuple[Memory, ...]
+    count: int
+    next_cursor: str | None = None
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """`summary` is the text for a session, `memories` the same as data; `omitted` counts what the budget cut."""
+
+    project_id: str | None
+    has_context: bool
+    summary: str
+    memories: tuple[Memory, ...]
+    tokens: int
+    omitted: int = 0
+
+
+class PurgeReport(Struct, frozen=True, kw_only=True):
+    """`matched` memories fit; `purged` of them are now in the trash (0 on a dry run); `sample` shows up to 20."""
+
+    dry_run: bool
+    matched: int
+    purged: int
+    sample: tuple[Memory, ...] = ()
+
+
+class ImportReport(Struct, frozen=True, kw_only=True):
+    """`conflicts` lists ids that exist here with another text or other fields; those stayed as they were."""
+
+    imported: int
+    unchanged: int
+    conflicts: tuple[str, ...] = ()
+
+
+class BackfillReport(Struct, frozen=True, kw_only=True):
+    """`pending` memories have no vector of the current model yet; `failed` of them were tried and could not be."""
+
+    pending: int
+    failed: int
+    embedding: "EmbeddingStatus"
+
+
+class EmbeddingState(StrEnum):
+    OFF = "off"  # keyword search only, by choice
+    LOADING = "loading"
+    READY = "ready"
+    UNAVAILABLE = "unavailable"  # `detail` says why and what to do
+
+
+class EmbeddingStatus(Struct, frozen=True, kw_only=True):
+    state: EmbeddingState
+    model: str | None = None
+    dimension: int | None = None
+    pending: int = 0
+    failed: int = 0
+    detail: str | None = None
+
+
+class Stats(Struct, frozen=True, kw_only=True):
+    """Counts of one scope. `storage_bytes` is the size of the whole store on disk."""
+
+    total_memories: int
+    memories_with_embeddings: int
+    embeddings_available: bool
+    embedding: EmbeddingStatus
+    in_trash: int
+    by_type: dict[str, int] = field(default_factory=dict)
+    by_client: dict[str, int] = field(default_factory=dict)
+    by_project: dict[str, int] = field(default_factory=dict)
+    storage_path: str | None = None
+    storage_bytes: int = 0
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """What anyone may know of a server. `status` is "ok", or "degraded" when a part it needs is missing."""
+
+    status: str
+    version: str
+    embedding: EmbeddingStatus
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

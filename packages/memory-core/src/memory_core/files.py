@@ -1,9 +1,11 @@
-"""Locks between processes and files that are never half-written. Standard library only; what differs by system is here."""
+"""Locks between processes, and files that are never half-written. Standard library only.
+
+What differs between operating systems is in this module. No tempfile: it costs a start 17 ms.
+"""
 
 import contextlib
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,8 +63,8 @@ class FileLock:
 @contextlib.contextmanager
 def replacing(path: Path, *, mode: int = 0o600) -> Iterator[IO[bytes]]:
     """Write a file that appears whole, durable and under its name, or not at all. Raises OSError."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

@@ -1,0 +1,89 @@
+"""Where the server is, and what this machine says of itself. Bridge, CLI and SDK resolve it here, and only here.
+
+Takes the environment as an argument; reads no file but git's. Standard library only.
+"""
+
+import os
+from collections.abc import Mapping
+
+from memory_client import urls
+from memory_client.errors import SettingError
+from memory_core.project import Project, identify
+
+LOCAL = "local"
+
+# What `urllib.parse.quote(…, safe="/:@.-_~ ")` leaves as it is; that import would cost a start 5 ms.
+_HEADER_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/:@.-_~ ")
+
+
+class Target:
+    """A server and the caller. `url` None means the local server of `data_dir`, which has a key of its own.
+
+    `project` None means no project. `proxy` is the URL of the proxy on the way to `url`, None without one.
+    """
+
+    __slots__ = ("client_id", "data_dir", "key", "project", "proxy", "url")
+
+    def __init__(
+        self, *, url: str | None, key: str | None, client_id: str, project: Project | None, data_dir: str,
+        proxy: str | None = None,
+    ) -> None:  # fmt: skip
+        self.url = url
+        self.key = key
+        self.client_id = client_id
+        self.project = project
+        self.data_dir = data_dir
+        self.proxy = proxy
+
+    def identity_headers(self) -> dict[str, str]:
+        """Who asks, and for which project: for every request. Without the key."""
+        headers = {"X-Client-ID": header_text(self.client_id)}
+        if self.project is not None:
+            headers["X-Project-ID"] = header_text(self.project.id)
+        return headers
+
+
+def resolve_target(
+    environ: Mapping[str, str], *, server: str | None = None, project: str | None = None, directory: str | None = None
+) -> Target:
+    """The target that the environment names; `server` goes before MEMORY_SERVER, `project` before MEMORY_PROJECT.
+
+    `server="local"` means the local one whatever MEMORY_SERVER says. Raises SettingError.
+    """
+    place = (environ.get("MEMORY_SERVER", "") if server is None else server).strip()
+    url = None if place in ("", LOCAL) else urls.server_url(place)
+    key = environ.get("MEMORY_API_KEY", "").strip() or None
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise SettingError("MEMORY_API_KEY holds a character that a key cannot have; copy it again")
+    home = environ.get("HOME") or environ.get("USERPROFILE") or os.path.expanduser("~")
+    data_dir = environ.get("MEMORY_DATA_DIR", "").strip() or os.path.join(home, ".claude-memory")
+    if data_dir == "~" or data_dir.startswith("~/"):
+        data_dir = home + data_dir[1:]
+    return Target(
+        url=url,
+        key=key if url is not None else None,
+        client_id=environ.get("MEMORY_CLIENT_ID", "").strip() or _host_name(environ),
+        project=identify(_start(environ, directory), project or environ.get("MEMORY_PROJECT")),
+        data_dir=os.path.abspath(data_dir),
+        proxy=None if url is None else urls.proxy_of(url, environ),
+    )
+
+
+def header_text(text: str) -> str:
+    """`text` percent-encoded, so that any text fits a header."""
+    return "".join(chr(b) if b in _HEADER_SAFE else f"%{b:02X}" for b in text.encode("utf-8", "replace"))
+
+
+def _host_name(environ: Mapping[str, str]) -> str:
+    return os.uname().nodename if hasattr(os, "uname") else environ.get("COMPUTERNAME", "unknown")
+
+
+def _start(environ: Mapping[str, str], directory: str | None) -> str:
+    """Where to look for the project: Claude Code says where it works; its servers may run elsewhere."""
+    named = directory or environ.get("CLAUDE_PROJECT_DIR")
+    if named:
+        return named
+    try:
+        return os.getcwd()
+    except OSError:  # the directory has been removed
+        return os.sep

@@ -41,7 +41,10 @@ def module_file(folder: Path) -> Path:
 
 
 def requirements(declared: dict) -> list[str]:
-    return [*declared.get("dependencies", []), *(r for extra in declared.get("optional-dependencies", {}).values() for r in extra)]
+    return [
+        *declared.get("dependencies", []),
+        *(r for extra in declared.get("optional-dependencies", {}).values() for r in extra),
+    ]
 
 
 def loose_pins(wanted_by: str, needs: list[str], version: str, members: set[str]) -> Iterator[str]:
@@ -111,7 +114,9 @@ def bump(version: str) -> None:
         module.write_text(re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', module.read_text()))
     changelog = ROOT / "CHANGELOG.md"
     today = datetime.datetime.now(datetime.UTC).date()
-    changelog.write_text(changelog.read_text().replace("## Unreleased\n", f"## Unreleased\n\n## {version} ({today})\n", 1))
+    changelog.write_text(
+        changelog.read_text().replace("## Unreleased\n", f"## Unreleased\n\n## {version} ({today})\n", 1)
+    )
     subprocess.run(["uv", "lock", "--quiet"], cwd=ROOT, check=True)
     check(None)
 

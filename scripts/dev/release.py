@@ -5,11 +5,11 @@
     scripts/dev/release.py check        every pyproject.toml and __init__.py agrees
     scripts/dev/release.py check DIST   … and so does the metadata of each wheel and sdist in DIST
 
-uv takes a sibling from the workspace whatever its pin says, `uv lock --check` included: only a look at the files, and at
-the built metadata, finds a stale pin. Standard library only.
+uv takes a sibling from the workspace whatever its pin says, `uv lock --check` included: only a look at the files, and
+at the built metadata, finds a stale pin. Standard library only.
 """
 
-import datetime
+import datetime as dt
 import re
 import subprocess
 import sys
@@ -113,7 +113,7 @@ def bump(version: str) -> None:
         module = module_file(folder)
         module.write_text(re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', module.read_text()))
     changelog = ROOT / "CHANGELOG.md"
-    today = datetime.datetime.now(datetime.UTC).date()
+    today = dt.datetime.now(dt.UTC).date()
     changelog.write_text(
         changelog.read_text().replace("## Unreleased\n", f"## Unreleased\n\n## {version} ({today})\n", 1)
     )

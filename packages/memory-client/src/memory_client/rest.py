@@ -1,0 +1,218 @@
+"""One exchange with a memory server over httpx: addresses, headers, time limits, and what each failure means.
+
+Knows no verb. Whatever goes wrong becomes an error of `memory_core.errors`, with a sentence that says what to do.
+"""
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from memory_client import __version__
+from memory_core.errors import (
+    ForbiddenError,
+    MemoryServiceError,
+    Problem,
+    RateLimitedError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+    error_of,
+)
+
+T = TypeVar("T")
+Params = Sequence[tuple[str, str]]
+
+CONNECT_TIMEOUT_S = 5.0
+LONG_TIMEOUT_S = 600.0
+"""For what may take the server minutes before it answers: export, import, purge."""
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    key: str | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        return urlsplit(self.url).hostname in _LOOPBACK
+
+
+Locate = Callable[[], Awaitable[Address]]
+
+
+class Rest:
+    """Sends requests to one server. `locate` finds it again when nobody listens any more (a local server that left)."""
+
+    def __init__(
+        self, address: Address, *, headers: Mapping[str, str], timeout_s: float, locate: Locate | None = None
+    ) -> None:
+        self.address = address
+        self._locate = locate
+        self._timeout_s = timeout_s
+        self._http = httpx.AsyncClient(
+            headers={"User-Agent": f"memory-client/{__version__}", "Accept": "application/json", **headers},
+            timeout=self._time_limit(timeout_s),
+            verify=_trust(address.url),
+            # A proxy of the environment is no way to this very machine, and would be told the key.
+            trust_env=not address.is_loopback,
+            follow_redirects=False,
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        answer: type[T],
+        *,
+        params: Params = (),
+        body: object = None,
+        timeout_s: float | None = None,
+    ) -> T:
+        """Send `body` as JSON, give the answer back as an `answer`."""
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        async with self.open(method, path, params, content, headers, timeout_s) as response:
+            return self.decode(await response.aread(), answer)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        params: Params = (),
+        content: bytes | AsyncIterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """The successful response, its body not read yet."""
+        limit_s = timeout_s or self._timeout_s
+        try:
+            response = await self._send(method, path, params, content, headers or {}, limit_s)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                    raise _failure(response, self.address.url)
+                yield response
+            finally:
+                await response.aclose()
+        except httpx.HTTPError as error:
+            raise UnavailableError(_sentence(error, self.address.url, limit_s)) from error
+        except httpx.InvalidURL as error:
+            raise UnavailableError(f"{self.address.url} is no address of a server: {error}") from error
+
+    def decode(self, body: bytes, answer: type[T]) -> T:
+        try:
+            return msgspec.json.decode(body, type=answer)
+        except msgspec.DecodeError as error:
+            raise UnavailableError(
+                f"{self.address.url} answered what this version ({__version__}) cannot read: "
+                f"is it a memory server, and not of another version? ({error})"
+            ) from error
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        params: Params,
+        content: bytes | AsyncIterator[bytes] | None,
+        headers: Mapping[str, str],
+        limit_s: float,
+    ) -> httpx.Response:
+        def request() -> httpx.Request:
+            key = {} if self.address.key is None else {"X-API-Key": self.address.key}
+            return self._http.build_request(
+                method,
+                self.address.url.rstrip("/") + path,
+                params=list(params) or None,
+                content=content,
+                headers={**headers, **key},
+                timeout=self._time_limit(limit_s),
+            )
+
+        try:
+            return await self._http.send(request(), stream=True)
+        except httpx.ConnectError:
+            # Nothing was sent yet, so sending it again cannot do it twice.
+            if self._locate is None:
+                raise
+            self.address = await self._locate()
+            return await self._http.send(request(), stream=True)
+
+    @staticmethod
+    def _time_limit(limit_s: float) -> httpx.Timeout:
+        return httpx.Timeout(limit_s, connect=min(CONNECT_TIMEOUT_S, limit_s))
+
+
+def query_params(query: msgspec.Struct) -> list[tuple[str, str]]:
+    """`query` as URL parameters: unset and null are left out, but a project that is null becomes `project_id=`."""
+    fields: dict[str, object] = msgspec.to_builtins(query)
+    params: list[tuple[str, str]] = []
+    for name, value in fields.items():
+        if value is None:
+            if name == "project_id":
+                params.append((name, ""))
+        elif isinstance(value, bool):
+            params.append((name, "true" if value else "false"))
+        elif isinstance(value, list | tuple):
+            params.extend((name, str(item)) for item in value)
+        else:
+            params.append((name, str(value)))
+    return params
+
+
+def _trust(url: str) -> ssl.SSLContext | bool:
+    # Reading the certificates of the world costs 80 ms, and plain HTTP needs none: an empty store trusts nobody.
+    return True if urlsplit(url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _failure(response: httpx.Response, url: str) -> MemoryServiceError:
+    """The error of an unsuccessful response, whether the server wrote it or something in between."""
+    try:
+        return error_of(msgspec.json.decode(response.content, type=Problem))
+    except msgspec.DecodeError:
+        pass  # a proxy's page, or no memory server at all: the status is all there is to go by
+    status = response.status_code
+    told = f"{url} answered {status} {response.reason_phrase}".rstrip()
+    if response.is_redirect:
+        place = response.headers.get("location", "elsewhere")
+        return UnavailableError(f"{url} redirects to {place}; set MEMORY_SERVER to the address it ends at")
+    if status == 401:
+        return UnauthorizedError(f"{told}: set MEMORY_API_KEY to the key of this server")
+    if status == 403:
+        return ForbiddenError(f"{told}; something in front of the server, or the server, forbids this")
+    if status == 413:
+        return TooLargeError(f"{told}: a proxy in front of the server allows no body of this size")
+    if status == 429:
+        wait_s = _seconds(response.headers.get("retry-after", ""))
+        return RateLimitedError(f"{told}; try again in {wait_s:g} s", retry_after_s=wait_s)
+    if status >= 500:
+        return UnavailableError(f"{told}: the server behind it is away or starting; try again, then see its log")
+    return UnavailableError(f"{told} to {response.request.url.path}: is it a memory server, and not an older one?")
+
+
+def _seconds(retry_after: str) -> float:
+    return float(retry_after) if retry_after.isdecimal() else 1.0
+
+
+def _sentence(error: httpx.HTTPError, url: str, limit_s: float) -> str:
+    told = str(error) or type(error).__name__
+    if isinstance(error, httpx.ConnectTimeout):
+        return f"{url} did not take the connection within {CONNECT_TIMEOUT_S:g} s; check the address and the network"
+    if isinstance(error, httpx.TimeoutException):
+        return f"{url} did not answer within {limit_s:g} s; what was asked may still have been done"
+    if isinstance(error, httpx.ProxyError):
+        return f"the proxy on the way to {url} refused: {told}; check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in told:
+        return f"the certificate of {url} is not trusted; set SSL_CERT_FILE to the authority that signed it ({told})"
+    if isinstance(error, httpx.ConnectError):
+        return f"cannot reach {url} ({told}); is memory-server running there, and is MEMORY_SERVER right?"
+    return f"the connection to {url} broke ({told}); what was asked may have been done, look before you repeat it"

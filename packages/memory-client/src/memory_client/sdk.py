@@ -1,0 +1,243 @@
+"""`MemoryClient`: the verbs of `Memories` on a server, for programs and for the command line.
+
+    async with MemoryClient("http://memory.lan:8420", key="…", client_id="ci") as memories:
+        await memories.add(NewMemory(content="The release train leaves on Fridays"))
+
+Each verb is one request; how a request can fail is in `rest`. Errors are those of `memory_core.errors`.
+"""
+
+import asyncio
+import errno
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import msgspec
+
+from memory_client import __version__
+from memory_client.errors import ClientError, SettingError
+from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
+from memory_client.target import Target, header_text, resolve_target
+from memory_core.errors import ConflictError, InvalidError, NotFoundError, StorageFullError, UnavailableError
+from memory_core.files import replacing
+from memory_core.memories import Progress
+from memory_core.types import (
+    BackfillReport,
+    Context,
+    ContextQuery,
+    Health,
+    ImportReport,
+    ListQuery,
+    Memory,
+    MemoryPage,
+    MemoryPatch,
+    NewMemory,
+    PurgeQuery,
+    PurgeReport,
+    Scope,
+    SearchQuery,
+    SearchResult,
+    Stats,
+)
+
+PARQUET = "application/vnd.apache.parquet"
+_CHUNK_BYTES = 256 * 1024
+
+
+class Deleted(msgspec.Struct, frozen=True, kw_only=True):
+    """What `DELETE /memories/{id}` answers."""
+
+    deleted: str
+    memory: Memory
+
+
+class MemoryClient:
+    """`Memories` over REST. Use it with `async with`, from one event loop.
+
+    `project` is the project of every request that names none; `client_id` says who stores (by default the server
+    learns nothing). `locate`, if given, finds the server again when nobody listens at `url` any more.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: str | None = None,
+        client_id: str | None = None,
+        project: str | None = None,
+        timeout_s: float = 30.0,
+        locate: Callable[[], tuple[str, str | None]] | None = None,
+    ) -> None:
+        named = {"X-Client-ID": client_id, "X-Project-ID": project}
+        headers = {name: header_text(value) for name, value in named.items() if value is not None}
+        self._rest = Rest(
+            Address(url=url, key=key),
+            headers=headers,
+            timeout_s=timeout_s,
+            locate=None if locate is None else partial(_address, locate),
+        )
+
+    @classmethod
+    async def connect(
+        cls, target: Target | None = None, *, environ: Mapping[str, str] | None = None, timeout_s: float = 30.0
+    ) -> Self:
+        """A client of the server that the environment names: MEMORY_SERVER, or the local one, started if need be."""
+        if target is None:
+            try:
+                target = resolve_target(os.environ if environ is None else environ)
+            except SettingError as error:
+                raise InvalidError(str(error)) from error
+        project = None if target.project is None else target.project.id
+        if target.url is not None:
+            return cls(target.url, key=target.key, client_id=target.client_id, project=project, timeout_s=timeout_s)
+        locate = local_locator(target)
+        address = await _address(locate)
+        return cls(
+            address.url,
+            key=address.key,
+            client_id=target.client_id,
+            project=project,
+            timeout_s=timeout_s,
+            locate=locate,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._rest.close()
+
+    @property
+    def url(self) -> str:
+        return self._rest.address.url
+
+    async def add(self, new: NewMemory) -> Memory:
+        return await self._rest.call("POST", "/memories", Memory, body=new)
+
+    async def get(self, memory_id: str) -> Memory:
+        return await self._rest.call("GET", _at(memory_id), Memory)
+
+    async def update(self, memory_id: str, patch: MemoryPatch) -> Memory:
+        return await self._rest.call("PATCH", _at(memory_id), Memory, body=patch)
+
+    async def delete(self, memory_id: str) -> Memory:
+        return (await self._rest.call("DELETE", _at(memory_id), Deleted)).memory
+
+    async def restore(self, memory_id: str) -> Memory:
+        return await self._rest.call("POST", f"{_at(memory_id)}/restore", Memory)
+
+    async def list(self, query: ListQuery) -> MemoryPage:
+        return await self._rest.call("GET", "/memories", MemoryPage, params=query_params(query))
+
+    async def search(self, query: SearchQuery) -> SearchResult:
+        return await self._rest.call("POST", "/memories/search", SearchResult, body=query)
+
+    async def similar(self, memory_id: str, *, limit: int = 10) -> SearchResult:
+        params = [("limit", str(limit))]
+        return await self._rest.call("GET", f"{_at(memory_id)}/similar", SearchResult, params=params)
+
+    async def context(self, query: ContextQuery) -> Context:
+        return await self._rest.call("GET", "/context", Context, params=query_params(query))
+
+    async def stats(self, scope: Scope) -> Stats:
+        return await self._rest.call("GET", "/stats", Stats, params=query_params(scope))
+
+    async def purge(self, query: PurgeQuery) -> PurgeReport:
+        return await self._rest.call("POST", "/memories/purge", PurgeReport, body=query, timeout_s=LONG_TIMEOUT_S)
+
+    async def backfill(self) -> BackfillReport:
+        return await self._rest.call("POST", "/embeddings/backfill", BackfillReport)
+
+    async def health(self) -> Health:
+        return await self._rest.call("GET", "/health", Health)
+
+    async def export_parquet(self, path: Path, *, progress: Progress | None = None) -> int:
+        """As `Memories` says; `progress` counts bytes."""
+        _refuse_existing(path)
+        async with self._rest.open("GET", "/export", timeout_s=LONG_TIMEOUT_S) as response:
+            total = response.headers.get("content-length")
+            done = 0
+            with _file_errors(path), replacing(path) as file:
+                async for chunk in response.aiter_bytes():
+                    file.write(chunk)
+                    done += len(chunk)
+                    if progress is not None:
+                        progress(done, int(total) if total is not None else None)
+            return int(response.headers.get("x-memory-count", "0"))
+
+    async def import_parquet(self, path: Path, *, progress: Progress | None = None) -> ImportReport:
+        """As `Memories` says; `progress` counts bytes sent. The answer comes when all of them are kept."""
+        size = _readable_size(path)
+        headers = {"Content-Type": PARQUET, "Content-Length": str(size)}
+        body = _chunks(path, size, progress)
+        async with self._rest.open("POST", "/import", (), body, headers, LONG_TIMEOUT_S) as response:
+            return self._rest.decode(await response.aread(), ImportReport)
+
+
+async def _chunks(path: Path, size: int, progress: Progress | None) -> AsyncIterator[bytes]:
+    done = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
+            done += len(chunk)
+            if progress is not None:
+                progress(done, size)
+
+
+def _refuse_existing(path: Path) -> None:
+    if os.path.lexists(path):
+        raise ConflictError(f"{path} exists already; name a new file, or move that one away")
+
+
+def _readable_size(path: Path) -> int:
+    with _file_errors(path), path.open("rb") as file:
+        return os.fstat(file.fileno()).st_size
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    """What the file system refuses, as an error that a caller of `Memories` expects."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{error.filename or path} does not exist") from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFullError(f"no room left to write {path}") from error
+        raise InvalidError(f"cannot use {path}: {error.strerror}") from error
+
+
+def _at(memory_id: str) -> str:
+    """The path of a memory. What could never be an id is refused here: in a URL it would name another thing."""
+    if not memory_id.isascii() or not memory_id.isalnum():
+        raise InvalidError(f"{memory_id!r} is no id; ids are hexadecimal digits, as `list` and `search` show them")
+    return f"/memories/{quote(memory_id, safe='')}"
+
+
+def local_locator(target: Target) -> Callable[[], tuple[str, str | None]]:
+    """Finds the local server of `target`, starting it if there is none; a blocking function."""
+    from memory_client import local  # only who has no server of his own pays for it
+
+    def locate() -> tuple[str, str | None]:
+        found = local.connect(target.data_dir, version=__version__)
+        return found.url, found.key
+
+    return locate
+
+
+async def _address(locate: Callable[[], tuple[str, str | None]]) -> Address:
+    try:
+        url, key = await asyncio.to_thread(locate)
+    except ClientError as error:
+        raise UnavailableError(str(error)) from error
+    return Address(url=url, key=key)

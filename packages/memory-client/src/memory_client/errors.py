@@ -1,4 +1,11 @@
-"""What the light modules raise. They cannot afford `memory_core.errors`, which needs msgspec; the SDK translates."""
+"""What the light modules raise. They cannot afford `memory_core.errors`, which needs msgspec; the SDK translates.
+
+ClientError
+├─ SettingError       a setting that cannot be meant
+├─ CancelledError     the caller no longer wants the answer
+└─ UnreachableError   no answer: the server is away, still starting, or cannot be started
+   └─ RefusedError    nobody listens there; nothing was sent
+"""
 
 
 class ClientError(Exception):
@@ -6,8 +13,20 @@ class ClientError(Exception):
 
 
 class SettingError(ClientError):
-    """A setting that cannot be meant: `MEMORY_SERVER=ftp://…`."""
+    pass
+
+
+class CancelledError(ClientError):
+    pass
 
 
 class UnreachableError(ClientError):
-    """No answer from the server: it is away, still starting, or cannot be started."""
+    pass
+
+
+class RefusedError(UnreachableError):
+    pass
+
+
+class SilentError(UnreachableError):
+    pass

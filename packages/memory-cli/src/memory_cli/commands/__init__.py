@@ -1,0 +1,1 @@
+"""The commands, one module a theme. Each function is a command; its docstring is what `--help` shows."""

@@ -1,0 +1,110 @@
+"""Commands that write single memories: add, update, delete, restore."""
+
+import sys
+from typing import Annotated
+
+from cyclopts import Parameter
+from msgspec import UNSET, UnsetType
+
+from memory_cli.options import STDIN, Here, Id, Tags, flag, split_tags
+from memory_cli.render import kept, memory_in_full, short_id
+from memory_core.errors import InvalidError
+from memory_core.types import DEFAULT_SCORE, MemoryPatch, MemoryType, NewMemory
+
+Certainty = Annotated[float | None, Parameter(help="How sure it is, 0 to 1.")]
+Quality = Annotated[float | None, Parameter(help="How useful it is, 0 to 1.")]
+
+
+async def add(
+    content: Annotated[str, Parameter(help="The text; `-` reads it from standard input.")],
+    /,
+    *,
+    memory_type: Annotated[MemoryType, Parameter(name="--type", help="What kind of memory.")] = MemoryType.OBSERVATION,
+    tags: Tags = (),
+    source: Annotated[str | None, Parameter(name=["--source", "-s"], help="Where it comes from.")] = None,
+    session_name: Annotated[str | None, Parameter(name="--session", help="The session it belongs to.")] = None,
+    no_project: Annotated[bool, flag("Keep it for every project.")] = False,
+    certainty: Certainty = None,
+    quality: Quality = None,
+    session: Here,
+) -> None:
+    """Keep a memory, in the current project if there is one.
+
+    Prints its id.
+    """
+    new = NewMemory(
+        content=_text(content),
+        memory_type=memory_type,
+        tags=split_tags(tags),
+        source=source,
+        session_id=session_name,
+        project_id=None if no_project else session.project_id,
+        certainty_score=DEFAULT_SCORE if certainty is None else certainty,
+        quality_score=DEFAULT_SCORE if quality is None else quality,
+    )
+    async with session.memories() as memories:
+        memory = await memories.add(new)
+    session.out.give(memory, kept(memory) if session.out.is_terminal else short_id(memory))
+
+
+async def update(
+    memory_id: Id,
+    /,
+    *,
+    content: Annotated[str | None, Parameter(help="The new text; `-` reads it from standard input.")] = None,
+    memory_type: Annotated[MemoryType | None, Parameter(name="--type", help="Its new type.")] = None,
+    tags: Tags = (),
+    no_tags: Annotated[bool, flag("Take all its tags away.")] = False,
+    source: Annotated[str | None, Parameter(name=["--source", "-s"], help="Where it comes from.")] = None,
+    to_project: Annotated[str | None, Parameter(help="Move it to this project.")] = None,
+    no_project: Annotated[bool, flag("Take it out of its project, for every project.")] = False,
+    certainty: Certainty = None,
+    quality: Quality = None,
+    session: Here,
+) -> None:
+    """Change a memory; what is not named stays. Tags given replace all that it has."""
+    if no_project and to_project is not None:
+        raise InvalidError("--to-project and --no-project exclude each other")
+    if no_tags and tags:
+        raise InvalidError("--tags and --no-tags exclude each other")
+    project_id: str | UnsetType | None = UNSET if to_project is None else to_project
+    patch = MemoryPatch(
+        content=UNSET if content is None else _text(content),
+        memory_type=UNSET if memory_type is None else memory_type,
+        tags=split_tags(tags) if tags or no_tags else UNSET,
+        source=UNSET if source is None else source,
+        project_id=None if no_project else project_id,
+        certainty_score=UNSET if certainty is None else certainty,
+        quality_score=UNSET if quality is None else quality,
+    )
+    if not patch.changes():
+        raise InvalidError("nothing to change: name what should be another, such as --content, --type or --tags")
+    async with session.memories() as memories:
+        memory = await memories.update(memory_id, patch)
+    session.out.give(memory, memory_in_full(memory) if session.out.is_terminal else short_id(memory))
+
+
+async def delete(memory_id: Id, /, *, session: Here) -> None:
+    """Move a memory to the trash; `restore` brings it back."""
+    async with session.memories() as memories:
+        memory = await memories.delete(memory_id)
+    name = short_id(memory)
+    session.out.give(memory, f"Moved {name} to the trash; `claude-memory restore {name}` brings it back")
+
+
+async def restore(memory_id: Id, /, *, session: Here) -> None:
+    """Bring a memory back from the trash."""
+    async with session.memories() as memories:
+        memory = await memories.restore(memory_id)
+    session.out.give(memory, f"Brought {short_id(memory)} back from the trash")
+
+
+def _text(content: str) -> str:
+    if content != STDIN:
+        return content
+    if sys.stdin.isatty():
+        sys.stderr.write("claude-memory: reading the memory from the keyboard; end it with Ctrl-D\n")
+    try:
+        return sys.stdin.buffer.read().decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InvalidError(f"standard input is not UTF-8 text (byte {error.start:,})") from error

@@ -1,0 +1,132 @@
+"""Commands about servers and this place: project, status, stop; and those that become another program."""
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from memory_cli import handover
+from memory_cli.options import Here
+from memory_cli.render import embedding_text, status_text
+from memory_cli.session import Session
+from memory_client import __version__
+from memory_client.errors import ClientError
+from memory_core.errors import InvalidError, NotFoundError, UnavailableError
+from memory_core.types import Health, Scope, Stats
+
+
+class ProjectReport(msgspec.Struct, frozen=True, kw_only=True):
+    project_id: str | None
+    name: str | None
+    why: str
+
+
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
+    url: str
+    local: bool
+    client_version: str
+    health: Health
+    stats: Stats
+    pid: int | None = None
+    data_dir: str | None = None
+
+
+async def project(*, session: Here) -> None:
+    """Show which project this is, and how that is known."""
+    here = session.project
+    if here is None:
+        why = "not in a git repository; name a project with -p, or set MEMORY_PROJECT"
+        report = ProjectReport(project_id=None, name=None, why=why)
+        session.out.give(report, f"No project: {why}")
+        return
+    why = "-p names it" if session.names_project else here.why
+    report = ProjectReport(project_id=here.id, name=here.name, why=why)
+    session.out.give(report, f"{here.id}\n  {why}" if session.out.is_terminal else here.id)
+
+
+async def status(*, session: Here) -> None:
+    """Show the server in use: where it is, its version, its model, what is pending. Starts nothing."""
+    target = session.target
+    report = await (_remote_status(session) if target.url is not None else _local_status(session))
+    rows = {
+        "server": report.url,
+        "pid": "" if report.pid is None else str(report.pid),
+        "data": report.data_dir or "",
+        "status": report.health.status,
+        "version": _versions(report.health.version),
+        "embeddings": embedding_text(report.health.embedding),
+        "memories": f"{report.stats.total_memories:,}",
+        "project": session.project_id or "none here",
+        "client": target.client_id,
+    }
+    session.out.give(report, status_text(rows))
+
+
+async def _remote_status(session: Session) -> StatusReport:
+    async with session.memories() as memories:
+        return StatusReport(
+            url=memories.url,
+            local=False,
+            client_version=__version__,
+            health=await memories.health(),
+            stats=await memories.stats(Scope(global_search=True)),
+        )
+
+
+async def _local_status(session: Session) -> StatusReport:
+    from memory_client import local
+    from memory_client.sdk import MemoryClient  # httpx, as in Session
+
+    data_dir = session.target.data_dir
+    try:
+        found = await asyncio.to_thread(local.find, data_dir)
+    except ClientError as error:
+        raise UnavailableError(str(error)) from error
+    if found is None:
+        raise NotFoundError(f"no server is running for {data_dir}; the next command that needs one starts it")
+    async with MemoryClient(found.url, key=found.key) as memories:
+        return StatusReport(
+            url=found.url,
+            local=True,
+            client_version=__version__,
+            health=await memories.health(),
+            stats=await memories.stats(Scope(global_search=True)),
+            pid=found.pid,
+            data_dir=data_dir,
+        )
+
+
+def _versions(of_server: str) -> str:
+    return of_server if of_server == __version__ else f"{of_server}, while this command is {__version__}"
+
+
+async def stop(*, session: Here) -> None:
+    """Stop the local server. It finishes what it has acknowledged; the next command starts it again."""
+    from memory_client import local
+
+    target = session.target
+    if target.url is not None:
+        raise InvalidError(f"{target.url} is no server of this machine's own; stop it where it runs")
+    try:
+        stopped = await asyncio.to_thread(local.stop, target.data_dir)
+    except ClientError as error:
+        raise UnavailableError(str(error)) from error
+    session.out.say("Stopped the local server" if stopped else f"No server is running for {target.data_dir}")
+
+
+def serve(*, session: Here) -> int:
+    """Be an MCP server on standard input and output, with the memories of this machine."""
+    return handover.bridge("serve", session.place, session.environ)
+
+
+def client(*, session: Here) -> int:
+    """Be an MCP server on standard input and output, with the memories of MEMORY_SERVER."""
+    return handover.bridge("client", session.place, session.environ)
+
+
+def server(
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True, help="See `memory-server --help`.")], session: Here
+) -> int:
+    """Run memory-server, for several machines: --host, --port, --data-dir and its other options."""
+    return handover.server(arguments, session.place)

@@ -1,0 +1,130 @@
+"""Commands for the whole store: purge, export, import, backfill-embeddings."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from memory_cli.options import NO_FILTERS, Filters, Here, flag
+from memory_cli.render import embedding_text, memories, purge_text
+from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError
+from memory_core.memories import Memories, Progress
+from memory_core.types import EmbeddingState, EmbeddingStatus, PurgeQuery
+
+_SLOWEST_POLL_S = 2.0  # 30 a minute, half of what a server allows one key
+
+
+class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
+    exported: int
+    path: str
+
+
+async def purge(
+    *,
+    filters: Filters = NO_FILTERS,
+    older_than: Annotated[int | None, Parameter(name="--older-than-days", help="Only what is older.")] = None,
+    containing: Annotated[str | None, Parameter(help="Only what contains this text.")] = None,
+    dry_run: Annotated[bool, flag("Show what would go, change nothing.")] = False,
+    yes: Annotated[bool, flag("Do not ask.", ["--yes", "-y"])] = False,
+    session: Here,
+) -> None:
+    """Move every memory that fits to the trash, after asking.
+
+    Needs a filter: nobody empties a project by leaving one out. To mean a whole project, name it with -p.
+    """
+    names_project = session.names_project and not filters.everywhere
+    if not (filters.narrow() or names_project or older_than is not None or containing is not None):
+        raise InvalidError("purge needs a filter: -p PROJECT, --type, --tags, --older-than-days, --containing, …")
+    query = PurgeQuery(older_than_days=older_than, content_contains=containing, **filters.scope(session))
+    async with session.memories() as store:
+        report = await store.purge(query)
+        if not dry_run and report.matched:
+            if not yes:
+                session.out.memories(report.sample, project_id=session.project_id)
+                if report.matched > len(report.sample):
+                    session.out.note(f"… and {report.matched - len(report.sample):,} more")
+                _ask(session, f"Move {memories(report.matched)} of {filters.in_words(session)} to the trash?")
+            report = await store.purge(msgspec.structs.replace(query, dry_run=False))
+    if session.out.as_json:
+        session.out.json(report)
+        return
+    if dry_run:
+        session.out.memories(report.sample, project_id=session.project_id)
+    session.out.say(purge_text(report))
+
+
+def _ask(session: Here, question: str) -> None:
+    answer = session.out.confirms(question)
+    if answer is None:
+        raise InvalidError("purge asks before it acts, and nobody is here to answer; add --yes, or look with --dry-run")
+    if not answer:
+        raise DeclinedError("nothing was changed")
+
+
+class DeclinedError(MemoryServiceError):
+    """The person said no."""
+
+
+async def export(file: Annotated[Path, Parameter(help="A new Parquet file.")], /, *, session: Here) -> None:
+    """Write all memories of all projects to a Parquet file, trash and vectors included."""
+    async with session.memories() as store:
+        with session.out.progress("Exporting", unit_is_bytes=True) as progress:
+            count = await store.export_parquet(file, progress=progress)
+    session.out.give(ExportReport(exported=count, path=str(file)), f"Exported {memories(count)} to {file}")
+
+
+async def import_(file: Annotated[Path, Parameter(help="What `export` wrote.")], /, *, session: Here) -> None:
+    """Take in the memories of a Parquet file that `export` wrote.
+
+    Nothing that is here is overwritten; doing it twice changes nothing.
+    """
+    async with session.memories() as store:
+        with session.out.progress("Importing", unit_is_bytes=True) as progress:
+            report = await store.import_parquet(file, progress=progress)
+    text = f"Imported {memories(report.imported)}; {report.unchanged:,} were here already"
+    if report.conflicts:
+        shown = ", ".join(report.conflicts[:10]) + (", …" if len(report.conflicts) > 10 else "")
+        text += f"; {len(report.conflicts):,} differ here and stayed as they are: {shown}"
+    session.out.give(report, text)
+
+
+async def backfill_embeddings(
+    *, no_wait: Annotated[bool, flag("Start it, and leave the server to it.")] = False, session: Here
+) -> None:
+    """Embed whatever has no embedding yet, what failed before included, and wait for the end of it."""
+    async with session.memories() as store:
+        report = await store.backfill()
+        _refuse_without_model(report.embedding)
+        status, at_first = report.embedding, report.pending
+        if not no_wait:
+            with session.out.progress("Embedding") as progress:
+                status = await _settled(store, at_first, progress)
+    if no_wait:
+        session.out.give(report, f"{memories(at_first)} pending; `claude-memory status` says how many are left")
+        return
+    done = max(at_first - status.pending, 0)
+    session.out.give(
+        status, f"Embedded {memories(done)}; {status.failed:,} failed, {status.pending:,} have no embedding"
+    )
+    if status.failed:
+        raise ModelUnavailableError(f"{memories(status.failed)} could not be embedded; the server's log says why")
+
+
+async def _settled(store: Memories, at_first: int, progress: Progress) -> EmbeddingStatus:
+    """The status once nothing is pending but what failed."""
+    pause_s = 0.1
+    while True:
+        status = (await store.health()).embedding
+        _refuse_without_model(status)
+        progress(max(at_first - status.pending, 0), max(at_first, status.pending))
+        if status.state is EmbeddingState.READY and status.pending <= status.failed:
+            return status
+        pause_s = min(pause_s * 2, _SLOWEST_POLL_S)
+        await asyncio.sleep(pause_s)
+
+
+def _refuse_without_model(status: EmbeddingStatus) -> None:
+    if status.state in (EmbeddingState.OFF, EmbeddingState.UNAVAILABLE):
+        raise ModelUnavailableError(f"nothing can be embedded here: embeddings are {embedding_text(status)}")

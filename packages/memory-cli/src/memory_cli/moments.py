@@ -1,0 +1,39 @@
+"""Moments as people type them: `2026-11-23`, `2026-11-23 08:30`, `7d`, `12h`.
+
+Local time in, UTC out; `now` is passed in.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+
+from memory_core.errors import InvalidError
+
+_AGE = re.compile(r"(\d+)\s*([mhdw])")
+_MINUTES = {"m": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
+
+
+def moment(text: str, *, now: datetime, end_of_day: bool = False) -> datetime:
+    """The moment that `text` names. A date is its first moment, or with `end_of_day` the first of the day after.
+
+    Times without a zone are local. Raises InvalidError.
+    """
+    text = text.strip()
+    try:
+        if age := _AGE.fullmatch(text.lower()):
+            return now.astimezone(UTC) - timedelta(minutes=int(age[1]) * _MINUTES[age[2]])
+        if (day := _date(text)) is not None:
+            if end_of_day:
+                day += timedelta(days=1)
+            return datetime.combine(day, time.min).astimezone(UTC)
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidError(
+            f"{text!r} is no moment; write a date (2026-11-23), a time (2026-11-23T08:30) or an age (30m, 12h, 7d, 2w)"
+        ) from error
+
+
+def _date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

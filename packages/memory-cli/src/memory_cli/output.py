@@ -1,0 +1,89 @@
+"""Where words go: results to standard output, everything else to standard error.
+
+A terminal gets tables and colours, a pipe plain lines that stay as they are, `--json` the structs of the wire.
+"""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from memory_cli.render import memory_line
+from memory_core.memories import Progress
+from memory_core.types import Memory
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# JSON escapes C0 by itself; a terminal may obey C1, and show what follows a bidirectional mark reversed.
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class Output:
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.is_terminal = sys.stdout.isatty()
+
+    def say(self, text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+
+    def note(self, text: str) -> None:
+        """Something beside the result: never on standard output, which programs read."""
+        sys.stdout.flush()
+        sys.stderr.write(f"claude-memory: {text}\n")
+
+    def give(self, data: object, text: str) -> None:
+        """The result: `data` as JSON where that was asked for, else `text`."""
+        if self.as_json:
+            self.json(data)
+        else:
+            self.say(text)
+
+    def json(self, data: object) -> None:
+        encoded = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
+        safe = _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(safe.encode() + b"\n")
+        sys.stdout.buffer.flush()
+
+    def memories(self, found: Sequence[Memory], *, project_id: str | None) -> None:
+        if not self.is_terminal:
+            for memory in found:
+                self.say(memory_line(memory))
+        elif found:
+            from memory_cli.tables import print_memories  # rich costs 60 ms, and only a terminal needs it
+
+            print_memories(self.console(), found, project_id=project_id)
+
+    def console(self) -> "Console":
+        from rich.console import Console  # as above
+
+        return Console(highlight=False, markup=False, emoji=False)
+
+    @contextmanager
+    def progress(self, title: str, *, unit_is_bytes: bool = False) -> Iterator[Progress]:
+        """A bar on standard error while the block runs; nothing where that is no terminal."""
+        if not sys.stderr.isatty():
+            yield lambda _done, _total: None
+            return
+        from rich.console import Console  # as above
+        from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Bars
+
+        counter = DownloadColumn() if unit_is_bytes else MofNCompleteColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), counter)
+        with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task(title, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+
+    def confirms(self, question: str) -> bool | None:
+        """The answer of the person at the terminal; None where there is none to ask."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        sys.stdout.flush()
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,0 +1,162 @@
+"""What people read, as text: one line a memory, one memory in full, counts, states. Pure; knows no terminal.
+
+Memories are other people's text: nothing of it reaches a terminal that the terminal could take for a command.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+
+from memory_core.types import EmbeddingState, EmbeddingStatus, Memory, PurgeReport, Stats
+
+ID_DIGITS = 8
+
+# C0 and C1 controls, and what turns or hides the text around it (bidirectional marks, line separators, BOM).
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_SPACES = re.compile(r"\s+")
+
+
+def visible(text: str) -> str:
+    """`text` with line ends and tabs as they are, and every other control character written out: `\\x1b`."""
+    return _UNSAFE.sub(_written_out, text.replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    return _SPACES.sub(" ", visible(text)).strip()
+
+
+def short_id(memory: Memory) -> str:
+    return memory.id[:ID_DIGITS]
+
+
+def when(at: datetime, zone: tzinfo | None = None) -> str:
+    """Local time, or that of `zone`, to the minute."""
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def memory_line(memory: Memory, zone: tzinfo | None = None) -> str:
+    """For programs that read lines: id, type, time, project, tags, content, with a tab between."""
+    fields = [
+        short_id(memory),
+        memory.memory_type.value,
+        when(memory.created_at, zone),
+        one_line(memory.project_id) if memory.project_id else "-",
+        one_line(",".join(memory.tags)) or "-",
+        one_line(memory.content),
+    ]
+    return "\t".join(fields)
+
+
+def memory_in_full(memory: Memory, zone: tzinfo | None = None) -> str:
+    rows = {
+        "id": memory.id,
+        "type": memory.memory_type.value,
+        "project": memory.project_id or "none: it belongs to every project",
+        "tags": ", ".join(memory.tags),
+        "source": memory.source or "",
+        "client": memory.client_id or "",
+        "session": memory.session_id or "",
+        "certainty": f"{memory.certainty_score:g}",
+        "quality": f"{memory.quality_score:g}",
+        "created": when(memory.created_at, zone),
+        "updated": when(memory.updated_at, zone) if memory.updated_at != memory.created_at else "",
+        "in trash": when(memory.deleted_at, zone) if memory.deleted_at is not None else "",
+    }
+    return f"{_table(rows)}\n\n{visible(memory.content)}"
+
+
+def place(project_id: str | None) -> str:
+    return f"project {one_line(project_id)}" if project_id else "no project"
+
+
+def kept(memory: Memory) -> str:
+    return f"Kept {short_id(memory)} ({memory.memory_type.value}, {place(memory.project_id)})"
+
+
+def stats_text(stats: Stats, *, scope: str) -> str:
+    parts = [
+        f"{scope[0].upper()}{scope[1:]}",
+        _table(
+            {
+                "memories": f"{stats.total_memories:,}",
+                "with embeddings": f"{stats.memories_with_embeddings:,}",
+                "in trash": f"{stats.in_trash:,}",
+                "embeddings": embedding_text(stats.embedding),
+                "storage": f"{stats.storage_path} ({size(stats.storage_bytes)})" if stats.storage_path else "",
+            }
+        ),
+    ]
+    parts += [
+        f"{title}\n{_counts(counts)}"
+        for title, counts in (
+            ("By type", stats.by_type),
+            ("By client", stats.by_client),
+            ("By project", stats.by_project),
+        )
+        if counts
+    ]
+    return "\n\n".join(parts)
+
+
+def embedding_text(status: EmbeddingStatus) -> str:
+    """The state of the model and of its work, in one line."""
+    said = {
+        EmbeddingState.OFF: "off: keyword search only",
+        EmbeddingState.LOADING: "the model is loading",
+        EmbeddingState.READY: "ready",
+        EmbeddingState.UNAVAILABLE: "not available",
+    }[status.state]
+    parts = [said]
+    if status.model is not None:
+        parts.append(f"{status.model}, {status.dimension} dimensions" if status.dimension else status.model)
+    if status.pending:
+        parts.append(f"{status.pending:,} pending")
+    if status.failed:
+        parts.append(f"{status.failed:,} failed")
+    if status.detail:
+        parts.append(status.detail)
+    return one_line("; ".join(parts))
+
+
+def status_text(rows: Mapping[str, str]) -> str:
+    return _table(rows)
+
+
+def purge_text(report: PurgeReport) -> str:
+    if report.matched == 0:
+        return "Nothing fits; nothing to purge"
+    if report.dry_run:
+        return f"{memories(report.matched)} would go to the trash"
+    return f"Moved {memories(report.purged)} to the trash; `claude-memory restore ID` brings one back"
+
+
+def memories(count: int) -> str:
+    return "1 memory" if count == 1 else f"{count:,} memories"
+
+
+def size(count: int) -> str:
+    """Bytes for people: `1.2 MB`."""
+    number = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def _table(rows: Mapping[str, str]) -> str:
+    """Two columns; a row without a value is left out."""
+    shown = {name: one_line(value) for name, value in rows.items() if value}
+    width = max(map(len, shown), default=0)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in shown.items())
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    width = max(len(f"{count:,}") for count in counts.values())
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return "\n".join(f"  {count:>{width},}  {one_line(name)}" for name, count in ordered)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -19,20 +19,22 @@ _HEADER_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0
 class Target:
     """A server and the caller. `url` None means the local server of `data_dir`, which has a key of its own.
 
-    `project` None means no project. `proxy` is the URL of the proxy on the way to `url`, None without one.
+    `project` None means no project. `proxy` is the URL of the proxy on the way to `url`, None without one. `cache_dir`
+    is for what may be lost.
     """
 
-    __slots__ = ("client_id", "data_dir", "key", "project", "proxy", "url")
+    __slots__ = ("cache_dir", "client_id", "data_dir", "key", "project", "proxy", "url")
 
     def __init__(
         self, *, url: str | None, key: str | None, client_id: str, project: Project | None, data_dir: str,
-        proxy: str | None = None,
+        cache_dir: str | None = None, proxy: str | None = None,
     ) -> None:  # fmt: skip
         self.url = url
         self.key = key
         self.client_id = client_id
         self.project = project
         self.data_dir = data_dir
+        self.cache_dir = cache_dir
         self.proxy = proxy
 
     def identity_headers(self) -> dict[str, str]:
@@ -65,6 +67,7 @@ def resolve_target(
         client_id=environ.get("MEMORY_CLIENT_ID", "").strip() or _host_name(environ),
         project=identify(_start(environ, directory), project or environ.get("MEMORY_PROJECT")),
         data_dir=os.path.abspath(data_dir),
+        cache_dir=_cache_dir(environ, home),
         proxy=None if url is None else urls.proxy_of(url, environ),
     )
 
@@ -72,6 +75,11 @@ def resolve_target(
 def header_text(text: str) -> str:
     """`text` percent-encoded, so that any text fits a header."""
     return "".join(chr(b) if b in _HEADER_SAFE else f"%{b:02X}" for b in text.encode("utf-8", "replace"))
+
+
+def _cache_dir(environ: Mapping[str, str], home: str) -> str:
+    base = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA") or os.path.join(home, ".cache")
+    return os.path.join(base, "memory-client")
 
 
 def _host_name(environ: Mapping[str, str]) -> str:

@@ -1,0 +1,76 @@
+"""The command `memory-client`: MCP over stdio to a memory server. The only place here that reads the environment."""
+
+import os
+import sys
+
+from memory_client import __version__
+from memory_client.errors import SettingError
+from memory_client.target import Target, resolve_target
+
+_HELP = """\
+Usage: memory-client
+
+MCP over stdio to a memory server, for clients such as Claude Code:
+
+    claude mcp add memory -- uvx memory-client
+
+Without MEMORY_SERVER it uses the local server, and starts it when needed.
+
+Environment:
+  MEMORY_SERVER     URL of the server, such as http://memory.lan:8420
+  MEMORY_API_KEY    its key
+  MEMORY_CLIENT_ID  name of this machine (default: its host name)
+  MEMORY_PROJECT    project (default: the git repository of the working directory)
+  MEMORY_DATA_DIR   data directory of the local server (default: ~/.claude-memory)
+
+Options:
+  --version  show the version
+  --help     show this help
+"""
+
+
+def main() -> None:
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"]):
+        print(f"memory-client {__version__}")  # noqa: T201
+    elif arguments in (["--help"], ["-h"]):
+        print(_HELP, end="")  # noqa: T201
+    elif arguments:
+        sys.stderr.write(f"memory-client takes no argument {arguments[0]!r}; see memory-client --help\n")
+        sys.exit(2)
+    else:
+        _bridge()
+
+
+def _bridge() -> None:
+    try:
+        run_bridge(resolve_target(os.environ))
+    except SettingError as error:
+        # The agent gets to read it too, as the answer to whatever it asks.
+        sys.stderr.write(f"memory-client: {error}\n")
+        run_bridge(None, why=str(error))
+
+
+def run_bridge(target: Target | None, *, why: str = "") -> None:
+    """Serve MCP on stdin and stdout until stdin ends. `target` None: there is no server to name, for the reason `why`.
+
+    Raises SettingError.
+    """
+    from memory_client.bridge import Bridge  # --version and --help need none of it
+    from memory_client.offline import Answers
+    from memory_client.upstream import LocalServer, NoServer, RemoteServer, Upstream
+
+    agent = f"memory-client/{__version__}"
+    upstream: Upstream
+    if target is None:
+        upstream, answers = NoServer(why), Answers(None, "")
+    elif target.url is None:
+        upstream = LocalServer(target, user_agent=agent, version=__version__)
+        answers = Answers(target.cache_dir, f"local {target.data_dir}")
+    else:
+        upstream = RemoteServer(target, user_agent=agent)
+        answers = Answers(target.cache_dir, target.url)
+    try:
+        Bridge(upstream, answers).run()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,220 @@
+"""One open DuckDB file, and the rules under which it may be used from several threads.
+
+A connection shared by threads returns one caller's rows to another; two writers of one row lose an update without an
+error; a commit after an error "succeeds" and keeps nothing. So: a cursor for each call, one writer at a time, rollback
+on every exception. After a fatal error (a checkpoint onto a full disk) DuckDB refuses even reads until the file is
+opened anew: that is done here, once for each such error.
+"""
+
+import contextlib
+import logging
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import duckdb
+
+from memory_core.engine.ports import StoreOptions
+from memory_core.engine.stores.duckdb import opening
+from memory_core.errors import MemoryServiceError, StorageFullError, UnavailableError
+
+Cursor = duckdb.DuckDBPyConnection
+DRAIN_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+class Database:
+    """Owns the base connection. `read` and `write` are the only ways in."""
+
+    def __init__(self, path: Path, options: StoreOptions, folders: Sequence[Path]) -> None:
+        self.path = path
+        self._options = options
+        self._folders = folders
+        self._base: Cursor | None = opening.connect(path, options, folders)
+        self._writer = threading.Lock()
+        self._lifecycle = threading.RLock()  # held while the base connection is replaced or closed
+        self._door = threading.Condition()
+        self._cursors: dict[int, Cursor] = {}
+        self._shut = False
+        self._closed = False
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Cursor]:
+        """All that is read within sees one moment."""
+        with self._translated(), self._cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION READ ONLY").fetchall()
+            try:
+                yield cursor
+            finally:
+                _roll_back(cursor)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Cursor]:
+        """One transaction, alone; durable when it is left without an exception."""
+        with self._translated(), self._writer:
+            self._require_room()
+            with self._cursor() as cursor:
+                cursor.begin()
+                try:
+                    yield cursor
+                    cursor.commit()
+                except BaseException:
+                    _roll_back(cursor)
+                    raise
+
+    @contextlib.contextmanager
+    def idle(self) -> Iterator[Cursor]:
+        """Alone like a writer, but without a transaction, for CHECKPOINT; `begin` makes one."""
+        with self._translated(), self._writer, self._cursor() as cursor:
+            try:
+                yield cursor
+            except BaseException:
+                _roll_back(cursor)
+                raise
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Cursor]:
+        """Neither alone nor in a transaction: for a copy of the whole file while writes go on."""
+        with self._translated(), self._cursor() as cursor:
+            yield cursor
+
+    def set_up(self) -> Cursor:
+        """The base connection, before anyone else has a cursor of it."""
+        return self._open_base()
+
+    def has_room(self) -> bool:
+        return self._free() >= self._floor()
+
+    def size_bytes(self) -> int:
+        return sum(_size(file) for file in self.path.parent.glob(f"{self.path.name}*"))
+
+    def wal_bytes(self) -> int:
+        return _size(self.path.with_name(self.path.name + ".wal"))
+
+    def close(self) -> None:
+        """Let the calls under way end, then write the WAL into the file. May be called again."""
+        with self._lifecycle:
+            self._closed = True
+            if self._base is None:
+                return
+            self._drain()
+            try:
+                if self.wal_bytes():
+                    self._base.execute("CHECKPOINT").fetchall()
+            except duckdb.Error:
+                _log.warning("%s: no checkpoint at the end; the next start reads the WAL", self.path, exc_info=True)
+            self._base.close()
+            self._base = None
+
+    # How the door works: `_cursor` enters while it is not shut, `_drain` shuts it and waits for the last to leave.
+
+    @contextlib.contextmanager
+    def _cursor(self) -> Iterator[Cursor]:
+        cursor = self._enter()
+        try:
+            yield cursor
+        finally:
+            with self._door:
+                self._cursors.pop(id(cursor), None)
+                cursor.close()
+                self._door.notify_all()
+
+    def _enter(self) -> Cursor:
+        while True:
+            base = self._open_base()
+            with self._door:
+                if not self._shut and base is self._base:  # else it was shut just now: wait for the next
+                    cursor = base.cursor()
+                    self._cursors[id(cursor)] = cursor
+                    return cursor
+
+    def _open_base(self) -> Cursor:
+        if self._base is None or self._shut:
+            with self._lifecycle:  # waits for an opening under way
+                if self._closed:
+                    raise UnavailableError(f"{self.path} is closed")
+                if self._base is None:
+                    self._base = opening.connect(self.path, self._options, self._folders)
+                    self._shut = False
+        if self._base is None:
+            raise UnavailableError(f"{self.path} is closed")
+        return self._base
+
+    def _drain(self) -> None:
+        with self._door:
+            self._shut = True
+            if not self._door.wait_for(lambda: not self._cursors, timeout=DRAIN_S):
+                for cursor in self._cursors.values():
+                    cursor.interrupt()
+                self._door.wait_for(lambda: not self._cursors, timeout=DRAIN_S)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        base = self._base
+        try:
+            yield
+        except duckdb.FatalException as error:
+            self._revive(base)
+            _log.exception("%s had to be opened anew", self.path)
+            raise self._answer(error, "the store had to be opened anew after a fatal error; try again") from error
+        except duckdb.OutOfMemoryException as error:
+            raise UnavailableError(
+                f"the store needs more memory for this than its limit of {self._options.memory_limit}; raise the limit"
+            ) from error
+        except duckdb.InterruptException as error:
+            raise UnavailableError("the store is closing; the call was given up") from error
+        except duckdb.Error as error:
+            if _disk_full(error):
+                raise self._answer(error, "") from error
+            raise
+
+    def _answer(self, error: duckdb.Error, otherwise: str) -> MemoryServiceError:
+        if _disk_full(error) or not self.has_room():
+            return StorageFullError(f"the disk of {self.path.parent} is full; make room, reading goes on meanwhile")
+        return UnavailableError(otherwise)
+
+    def _revive(self, broken: Cursor | None) -> None:
+        with self._lifecycle:
+            if self._closed or self._base is not broken or broken is None:
+                return  # another call has done it already
+            self._drain()
+            broken.close()
+            self._base = None
+            self._open_base()
+
+    def _require_room(self) -> None:
+        if not self.has_room():
+            raise StorageFullError(
+                f"the disk of {self.path.parent} has {self._free() / 1e6:,.0f} MB free, and writing needs "
+                f"{self._floor() / 1e6:,.0f} MB; make room, reading goes on meanwhile"
+            )
+
+    def _free(self) -> int:
+        try:
+            return shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            raise UnavailableError(f"{self.path.parent} cannot be reached any more: {error.strerror}") from error
+
+    def _floor(self) -> int:
+        """A checkpoint writes what changed beside what was, so a large file needs more."""
+        least = self._options.min_free_bytes
+        return max(least, _size(self.path) // 20) if least else 0
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0  # a checkpoint has just removed it
+
+
+def _roll_back(cursor: Cursor) -> None:
+    # After some errors DuckDB has rolled back by itself and refuses to do it again.
+    with contextlib.suppress(duckdb.Error):
+        cursor.rollback()
+
+
+def _disk_full(error: duckdb.Error) -> bool:
+    return "No space left on device" in str(error)

@@ -1,0 +1,112 @@
+"""The schema as a list of migrations that is only ever appended to, and how a file is brought to the newest.
+
+Each migration is one transaction together with the line in `schema_migrations` that says so: a failure or a crash in
+the middle leaves the version before. Before a file that holds anything is changed, it is copied.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+from msgspec import Struct
+
+from memory_core.engine.stores.duckdb.schema import SCHEMA_1
+from memory_core.errors import UnavailableError
+
+_log = logging.getLogger(__name__)
+
+
+class Migration(Struct, frozen=True, kw_only=True):
+    version: int
+    name: str
+    statements: Sequence[str]
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256("\n".join([self.name, *self.statements]).encode()).hexdigest()
+
+
+MIGRATIONS = (Migration(version=1, name="memories, postings and models", statements=SCHEMA_1),)
+
+HISTORY = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version INTEGER PRIMARY KEY, name VARCHAR NOT NULL, checksum VARCHAR NOT NULL, applied_at TIMESTAMP NOT NULL
+)
+"""
+TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal"
+APPLIED = "SELECT version, name, checksum FROM schema_migrations ORDER BY version"
+RECORD = "INSERT INTO schema_migrations VALUES ($version, $name, $checksum, $applied_at)"
+
+
+def unapplied(connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migration], path: Path) -> list[Migration]:
+    """What the file still lacks. Raises UnavailableError where it is not ours, newer than we are, or was changed."""
+    tables = {row[0] for row in connection.execute(TABLES).fetchall()}
+    if not tables:
+        return list(migrations)
+    if "schema_migrations" not in tables:
+        raise UnavailableError(_not_ours(path, tables))
+    applied = connection.execute(APPLIED).fetchall()
+    known = {migration.version: migration for migration in migrations}
+    for version, name, checksum in applied:
+        if version not in known:
+            raise UnavailableError(
+                f"{path} has schema version {version}, newer than this program knows ({max(known)}); "
+                "upgrade the program, the file is unchanged"
+            )
+        if known[version].checksum != checksum:
+            raise UnavailableError(
+                f"{path} was made with another form of schema version {version} ({name}); "
+                "use the program that made it, the file is unchanged"
+            )
+    done = {version for version, _, _ in applied}
+    return [migration for migration in migrations if migration.version not in done]
+
+
+def _not_ours(path: Path, tables: set[str]) -> str:
+    if "memories" in tables:
+        return (
+            f"{path} is a store of the older claude-local-memory-server, which this version cannot read yet; "
+            "it is unchanged: move it aside or choose another data directory"
+        )
+    return f"{path} is a DuckDB file of another program; it is unchanged: choose another data directory"
+
+
+def migrate(
+    connection: duckdb.DuckDBPyConnection,
+    migrations: Sequence[Migration],
+    path: Path,
+    *,
+    snapshot: Callable[[int], Path],
+) -> None:
+    """Apply what is missing, in order. `snapshot` copies the file and is called with the version it is at."""
+    missing = unapplied(connection, migrations, path)
+    for migration in missing:
+        before = migration.version - 1
+        kept = snapshot(before) if before else None
+        _apply(connection, migration, path, kept)
+    if missing:
+        connection.execute("CHECKPOINT").fetchall()
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration, path: Path, kept: Path | None) -> None:
+    connection.begin()
+    try:
+        connection.execute(HISTORY).fetchall()
+        for statement in migration.statements:
+            connection.execute(statement).fetchall()
+        line = {"version": migration.version, "name": migration.name, "checksum": migration.checksum}
+        connection.execute(RECORD, line | {"applied_at": datetime.now(UTC).replace(tzinfo=None)}).fetchall()
+        connection.commit()
+    except duckdb.Error as error:
+        connection.rollback()
+        _log.exception("migration %d (%s) of %s failed", migration.version, migration.name, path)
+        where = f"; a copy from before is {kept}" if kept else ""
+        raise UnavailableError(
+            f"{path} could not be brought to schema version {migration.version}: {str(error).splitlines()[0]}; "
+            f"it stays at version {migration.version - 1}{where}"
+        ) from error
+    if kept:
+        _log.info("%s is now at schema version %d; a copy from before is %s", path, migration.version, kept)

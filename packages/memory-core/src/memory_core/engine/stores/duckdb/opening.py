@@ -1,0 +1,136 @@
+"""From a path to a file that may be opened: ours alone, of our schema, and untouched where it is neither.
+
+A second process that opens the file is refused by DuckDB, but opening and closing it within its owner would drop that
+protection: hence a lock on a file beside it, held as long as the store is open. What is in the file is looked at
+read-only first, because a proper opening already writes.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from memory_core.engine.ports import StoreOptions
+from memory_core.engine.stores.duckdb.migrations import Migration, unapplied
+from memory_core.errors import UnavailableError
+from memory_core.files import FileLock
+
+FILE_NAME = "memories.duckdb"
+OLDEST_LIBRARY = (2, 0)
+SETTINGS = (
+    "SET enable_progress_bar = false",  # a query of two seconds would draw on stdout, which may be an MCP stream
+    "SET allowed_directories = {folders}",  # before the next line, which forbids the rest of the disk
+    "SET enable_external_access = false",
+)
+_Config = dict[str, str | bool | int | float | list[str]]
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+
+
+def check_library(version: str) -> None:
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_LIBRARY:
+        raise UnavailableError(
+            f"duckdb {version} is installed, which loses index rows after a crash; install 'duckdb>=2.0,<3'"
+        )
+
+
+def store_path(location: str, data_dir: Path) -> Path:
+    return (data_dir / location if location else data_dir / FILE_NAME).absolute()
+
+
+def take(path: Path) -> FileLock:
+    """The lock on the store at `path`, whose folder is made if need be. Raises UnavailableError."""
+    lock = FileLock(path.with_name(path.name + ".lock"))
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        free = lock.acquire()
+    except OSError as error:
+        raise UnavailableError(
+            f"{path.parent} cannot hold the store ({error.strerror}); make it a folder this user can write, "
+            "or choose another data directory"
+        ) from error
+    if not free:
+        raise UnavailableError(_in_use(path, _noted_holder(lock.path)))
+    with contextlib.suppress(OSError):  # only for the sentence of the next one to come; a full disk must not matter
+        lock.path.write_text(f"{os.getpid()}\n")
+    return lock
+
+
+def look(path: Path, migrations: Sequence[Migration]) -> None:
+    """Raise UnavailableError unless the file is a store that this program can use; leaves every byte as it is."""
+    with contextlib.closing(_connect(path, {}, read_only=True)) as connection:
+        unapplied(connection, migrations, path)
+
+
+def create(path: Path, options: StoreOptions) -> None:
+    """An empty file that only its owner may read."""
+    free = shutil.disk_usage(path.parent).free
+    if free < options.min_free_bytes:
+        raise UnavailableError(
+            f"the disk of {path.parent} has {free / 1e6:,.0f} MB free, and a store needs "
+            f"{options.min_free_bytes / 1e6:,.0f} MB; make room, or choose another data directory"
+        )
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)  # of a start that did not get to its end; the lock is ours
+    try:
+        _connect(temporary, {}, read_only=False).close()
+        temporary.chmod(0o600)
+        temporary.replace(path)
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be made: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def connect(path: Path, options: StoreOptions, folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
+    """The base connection: set up here, and never used for anything but making cursors afterwards."""
+    config: _Config = {
+        "threads": options.threads,
+        "memory_limit": options.memory_limit,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    connection = _connect(path, config, read_only=False)
+    quoted = ", ".join("'" + f"{folder}/".replace("'", "''") + "'" for folder in folders)
+    for setting in SETTINGS:
+        connection.execute(setting.format(folders=f"[{quoted}]")).fetchall()
+    return connection
+
+
+def _connect(path: Path, config: _Config, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(path, read_only=read_only, config=config)
+    except duckdb.Error as error:
+        raise UnavailableError(_refusal(path, str(error))) from error
+
+
+def _refusal(path: Path, message: str) -> str:
+    if "Conflicting lock" in message:
+        holder = _HOLDER.search(message)
+        return _in_use(path, holder[1] if holder else None)
+    if "No space left" in message:
+        return f"{path} cannot be opened because the disk is full; make room and start again"
+    if "Parser Error" in message or "Invalid Input Error" in message:
+        return f"{path} cannot be opened with these options: {message.splitlines()[0]}"
+    if "version number" in message or "storage version" in message:
+        return f"{path} was written by another DuckDB: {message.splitlines()[0]} It is unchanged; upgrade the program"
+    return (
+        f"{path} cannot be read as a store: {message.splitlines()[0]} "
+        "It is unchanged; put a backup or a copy from the folder 'snapshots' in its place, or move it aside"
+    )
+
+
+def _in_use(path: Path, pid: str | None) -> str:
+    holder = f"process {pid}" if pid else "another process"
+    return f"{path} is in use by {holder}; stop that, or talk to it as a server instead of opening the file"
+
+
+def _noted_holder(lock: Path) -> str | None:
+    try:
+        noted = lock.read_text().strip()
+    except OSError:
+        return None
+    return noted if noted.isdigit() else None

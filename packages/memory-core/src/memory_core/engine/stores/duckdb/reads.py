@@ -1,0 +1,110 @@
+"""Questions about memories that no ranking is in: by id, newest, containing a text, counted."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from memory_core.engine.ports import Counts
+from memory_core.engine.stores.duckdb.database import Cursor
+from memory_core.engine.stores.duckdb.rows import COLUMNS, memory_of, to_timestamp
+from memory_core.engine.stores.duckdb.scope import Condition, condition
+from memory_core.engine.stores.duckdb.vectors import current_table
+from memory_core.errors import NotFoundError
+from memory_core.types import Memory, MemoryType, Scope
+
+BY_ID = "SELECT {columns}, doc, terms_digest FROM memories WHERE id = $id"
+IDS_LIKE = "SELECT id FROM memories WHERE starts_with(id, $prefix) ORDER BY id LIMIT $limit"
+NEWEST = "SELECT {columns} FROM memories WHERE {scope} ORDER BY created_at DESC, id DESC LIMIT $limit"
+BELOW = "created_at <= $at AND (created_at < $at OR id < $id)"  # the first half alone skips whole row groups
+CONTAINS = "contains(lower(content), lower($text))"  # no LIKE: % and _ of the user are letters like others
+RANKED = """
+SELECT {columns} FROM memories WHERE {scope}
+ORDER BY coalesce(nullif(list_position($order::VARCHAR[], memory_type), 0), 1000), updated_at DESC, id DESC
+LIMIT $limit
+"""
+COUNT = "SELECT count(*) FROM memories WHERE {scope}"
+COUNT_BY = "SELECT coalesce({column}, ''), count(*) FROM memories WHERE {scope} GROUP BY ALL ORDER BY ALL"
+COUNT_EMBEDDED = "SELECT count(*) FROM memories WHERE {scope} AND doc IN (SELECT doc FROM {vectors})"
+
+
+def row_by_id(cursor: Cursor, memory_id: str) -> tuple[Memory, int, bytes]:
+    """The memory, in the trash or not, with its revision and the digest of its terms."""
+    rows = cursor.execute(BY_ID.format(columns=COLUMNS), {"id": memory_id}).fetchall()
+    if not rows:
+        raise NotFoundError(f"there is no memory {memory_id}")
+    return memory_of(rows[0]), rows[0][-2], rows[0][-1]
+
+
+def by_id(cursor: Cursor, memory_id: str, *, trashed: bool | None) -> Memory:
+    memory, _, _ = row_by_id(cursor, memory_id)
+    if trashed is not None and trashed != (memory.deleted_at is not None):
+        where = "not in the trash" if trashed else "in the trash; restore it first"
+        raise NotFoundError(f"memory {memory_id} is {where}")
+    return memory
+
+
+def ids_like(cursor: Cursor, prefix: str, *, limit: int) -> list[str]:
+    return [row[0] for row in cursor.execute(IDS_LIKE, {"prefix": prefix, "limit": limit}).fetchall()]
+
+
+def newest(cursor: Cursor, scope: Scope, *, limit: int, before: tuple[datetime, str] | None) -> list[Memory]:
+    where = condition(scope)
+    if before is not None:
+        where = _and(where, BELOW, {"at": to_timestamp(before[0]), "id": before[1]})
+    return _memories(cursor, NEWEST, where, limit=limit)
+
+
+def containing(cursor: Cursor, text: str, scope: Scope, *, limit: int) -> list[Memory]:
+    return _memories(cursor, NEWEST, _and(condition(scope), CONTAINS, {"text": text}), limit=limit)
+
+
+def ranked(
+    cursor: Cursor, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
+) -> list[Memory]:
+    where = condition(scope)
+    if changed_after is not None:
+        where = _and(where, "updated_at >= $changed_after", {"changed_after": to_timestamp(changed_after)})
+    return _memories(cursor, RANKED, where, limit=limit, order=[kind.value for kind in order])
+
+
+def purgeable(scope: Scope, content_contains: str | None) -> Condition:
+    """What a purge takes: of the scope, and with that text where one is given."""
+    where = condition(scope)
+    return where if content_contains is None else _and(where, CONTAINS, {"text": content_contains})
+
+
+def matching(cursor: Cursor, where: Condition, *, limit: int) -> tuple[int, list[Memory]]:
+    return _count(cursor, COUNT, where), _memories(cursor, NEWEST, where, limit=limit)
+
+
+def counts(cursor: Cursor, live: Condition, in_trash: Condition) -> Counts:
+    vectors = current_table(cursor)
+    by = {column: _count_by(cursor, column, live) for column in ("memory_type", "client_id", "project_id")}
+    return Counts(
+        total=_count(cursor, COUNT, live),
+        with_vectors=_count(cursor, COUNT_EMBEDDED, live, vectors=vectors.name) if vectors else 0,
+        in_trash=_count(cursor, COUNT, in_trash),
+        by_type=by["memory_type"],
+        by_client=by["client_id"],
+        by_project=by["project_id"],
+    )
+
+
+def _and(where: Condition, sql: str, values: dict[str, Any]) -> Condition:
+    return Condition(f"{where.sql} AND {sql}", where.values | values)
+
+
+def _memories(cursor: Cursor, question: str, where: Condition, **values: object) -> list[Memory]:
+    return [
+        memory_of(row)
+        for row in cursor.execute(question.format(columns=COLUMNS, scope=where.sql), where.values | values).fetchall()
+    ]
+
+
+def _count(cursor: Cursor, question: str, where: Condition, **names: str) -> int:
+    rows = cursor.execute(question.format(scope=where.sql, **names), where.values).fetchall()
+    return int(rows[0][0])
+
+
+def _count_by(cursor: Cursor, column: str, where: Condition) -> dict[str, int]:
+    return dict(cursor.execute(COUNT_BY.format(column=column, scope=where.sql), where.values).fetchall())

@@ -1,0 +1,202 @@
+"""The Store on one DuckDB file: which transaction each verb needs; the SQL is in the modules beside this one."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+from msgspec.structs import replace
+
+from memory_core.engine.ports import (
+    Candidate,
+    Counts,
+    EmbeddedEntry,
+    Entry,
+    ModelIdentity,
+    Pending,
+    Probe,
+    StoreOptions,
+    Vectors,
+)
+from memory_core.engine.stores.duckdb import maintenance, opening, reads, search, transfer, writes
+from memory_core.engine.stores.duckdb import vectors as embeddings
+from memory_core.engine.stores.duckdb.database import Database
+from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration, migrate
+from memory_core.engine.stores.duckdb.scope import condition
+from memory_core.errors import StorageFullError, UnavailableError
+from memory_core.files import FileLock
+from memory_core.types import Memory, MemoryType, Scope
+
+_log = logging.getLogger(__name__)
+
+
+def open_store(location: str, options: StoreOptions) -> "DuckDBStore":
+    """`location` is the path of the file, relative to the data directory; empty means the file of the usual name."""
+    return DuckDBStore(opening.store_path(location, options.data_dir), options)
+
+
+class DuckDBStore:
+    """See `ports.Store`. Raises UnavailableError where the file cannot be opened, and leaves it as it is then."""
+
+    def __init__(self, path: Path, options: StoreOptions, *, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+        opening.check_library(duckdb.__version__)
+        self._path = path
+        self._options = options
+        self._snapshots = path.parent / "snapshots"
+        self._backups = path.parent / "backups"
+        self._lock: FileLock = opening.take(path)
+        try:
+            self._db = self._open(migrations)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def insert(self, entries: Sequence[Entry]) -> None:
+        with self._db.write() as cursor:
+            writes.insert(cursor, entries)
+
+    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None]) -> Memory:
+        with self._db.write() as cursor:
+            return writes.change(cursor, memory_id, edit)
+
+    def get(self, memory_id: str, *, trashed: bool | None = False) -> Memory:
+        with self._db.read() as cursor:
+            return reads.by_id(cursor, memory_id, trashed=trashed)
+
+    def ids_like(self, prefix: str, *, limit: int) -> list[str]:
+        with self._db.read() as cursor:
+            return reads.ids_like(cursor, prefix, limit=limit)
+
+    def newest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Memory]:
+        with self._db.read() as cursor:
+            return reads.newest(cursor, scope, limit=limit, before=before)
+
+    def containing(self, text: str, scope: Scope, *, limit: int) -> list[Memory]:
+        with self._db.read() as cursor:
+            return reads.containing(cursor, text, scope, limit=limit)
+
+    def candidates(self, probe: Probe, scope: Scope) -> list[Candidate]:
+        with self._db.read() as cursor:
+            return search.candidates(cursor, probe, scope)
+
+    def ranked(
+        self, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
+    ) -> list[Memory]:
+        with self._db.read() as cursor:
+            return reads.ranked(cursor, scope, order, changed_after=changed_after, limit=limit)
+
+    def counts(self, scope: Scope) -> Counts:
+        live, in_trash = condition(scope), condition(_scope(scope, trashed=True))
+        with self._db.read() as cursor:
+            return reads.counts(cursor, live, in_trash)
+
+    def trash(self, scope: Scope, *, content_contains: str | None, at: datetime) -> int:
+        with self._db.write() as cursor:
+            return writes.trash(cursor, reads.purgeable(_scope(scope, trashed=False), content_contains), at)
+
+    def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
+        with self._db.read() as cursor:
+            where = reads.purgeable(_scope(scope, trashed=False), content_contains)
+            return reads.matching(cursor, where, limit=limit)
+
+    def use_model(self, model: ModelIdentity) -> None:
+        with self._db.read() as cursor:
+            table = embeddings.current_table(cursor)
+        if table is None or table.model != model:
+            with self._db.write() as cursor:
+                embeddings.make_current(cursor, model)
+
+    def pending(self, *, limit: int, exclude: Sequence[int] = ()) -> list[Pending]:
+        with self._db.read() as cursor:
+            return embeddings.pending(cursor, limit=limit, exclude=exclude)
+
+    def count_pending(self) -> int:
+        with self._db.read() as cursor:
+            return embeddings.count_pending(cursor)
+
+    def set_vectors(self, vectors: Mapping[int, Vectors]) -> int:
+        with self._db.write() as cursor:
+            return embeddings.set_vectors(cursor, vectors)
+
+    def vectors_of(self, memory_id: str) -> Vectors | None:
+        with self._db.read() as cursor:
+            _, doc, _ = reads.row_by_id(cursor, memory_id)
+            table = embeddings.current_table(cursor)
+            return embeddings.vectors_of(cursor, table, doc) if table else None
+
+    def export(self) -> Iterator[list[EmbeddedEntry]]:
+        with self._db.read() as cursor:
+            yield from transfer.export(cursor)
+
+    def import_entries(self, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[str]:
+        with self._db.write() as cursor:
+            return transfer.import_entries(cursor, entries)
+
+    def backup(self, folder: Path) -> Path:
+        target = folder.absolute() / maintenance.copy_name(self._path.stem, "")
+        staged = self._backups / target.name
+        try:
+            for place in (self._backups, folder):
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            maintenance.require_room_for_copy(self.size_bytes(), self._backups, self._options.min_free_bytes)
+            with self._db.beside() as cursor:
+                maintenance.copy_database(cursor, staged)
+            if staged != target:
+                maintenance.publish(staged, target)
+        except OSError as error:
+            staged.unlink(missing_ok=True)
+            raise UnavailableError(f"no backup could be written to {folder}: {error.strerror}") from error
+        return target
+
+    def maintain(self) -> None:
+        if not self._db.has_room():
+            _log.warning("%s: not tidied, because the disk is nearly full", self._path)
+            return
+        with self._db.write() as cursor:
+            if maintenance.merge_due(cursor):
+                maintenance.merge_postings(cursor)
+            maintenance.drop_remains(cursor)
+        if self._db.wal_bytes():
+            with self._db.idle() as cursor:
+                maintenance.checkpoint(cursor)
+
+    def size_bytes(self) -> int:
+        return self._db.size_bytes()
+
+    @property
+    def location(self) -> str:
+        return str(self._path)
+
+    def close(self) -> None:
+        self._db.close()
+        self._lock.release()
+
+    def _open(self, migrations: Sequence[Migration]) -> Database:
+        if self._path.exists():
+            opening.look(self._path, migrations)
+        else:
+            opening.create(self._path, self._options)
+        database = Database(self._path, self._options, [self._snapshots, self._backups])
+        try:
+            migrate(database.set_up(), migrations, self._path, snapshot=lambda at: self._snapshot(database, at))
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _snapshot(self, database: Database, version: int) -> Path:
+        target = self._snapshots / maintenance.copy_name(self._path.stem, f"v{version}-")
+        try:
+            self._snapshots.mkdir(mode=0o700, exist_ok=True)
+            maintenance.require_room_for_copy(database.size_bytes(), self._snapshots, self._options.min_free_bytes)
+            maintenance.copy_database(database.set_up(), target)
+        except (OSError, StorageFullError) as error:
+            raise UnavailableError(
+                f"{self._path} needs a newer schema, and no copy of it could be made first: {error}"
+            ) from error
+        return target
+
+
+def _scope(scope: Scope, *, trashed: bool) -> Scope:
+    return replace(scope, trashed=trashed)

@@ -1,0 +1,62 @@
+"""Everything out in batches, as of one moment; and in again, without touching what is here."""
+
+from collections.abc import Iterator, Sequence
+
+from memory_core.engine.ports import EmbeddedEntry, Entry, Vectors
+from memory_core.engine.stores.duckdb import vectors, writes
+from memory_core.engine.stores.duckdb.database import Cursor
+from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
+from memory_core.engine.stores.duckdb.vectors import VectorTable
+
+BATCH = 500
+
+DOCS = "SELECT doc FROM memories ORDER BY doc"
+BETWEEN = "SELECT {columns}, doc FROM memories WHERE doc BETWEEN $low AND $high ORDER BY doc"
+
+
+def export(cursor: Cursor) -> Iterator[list[EmbeddedEntry]]:
+    """In the order of writing. The transaction of `cursor` is the moment."""
+    table = vectors.current_table(cursor)
+    docs = [row[0] for row in cursor.execute(DOCS).fetchall()]
+    for start in range(0, len(docs), BATCH):
+        span = docs[start : start + BATCH]
+        yield _batch(cursor, table, span[0], span[-1])
+
+
+def _batch(cursor: Cursor, table: VectorTable | None, low: int, high: int) -> list[EmbeddedEntry]:
+    rows = cursor.execute(BETWEEN.format(columns=COLUMNS), {"low": low, "high": high}).fetchall()
+    embedded = vectors.vectors_between(cursor, table, low, high) if table else {}
+    return [
+        EmbeddedEntry(
+            memory=memory_of(row),
+            model=table.model if table and row[WIDTH] in embedded else None,
+            vectors=embedded.get(row[WIDTH]),
+        )
+        for row in rows
+    ]
+
+
+def import_entries(cursor: Cursor, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[str]:
+    """The ids that were here already, one given twice included."""
+    here = writes.taken(cursor, [entry.memory.id for entry, _ in entries])
+    known: list[str] = []
+    new: list[tuple[Entry, Vectors | None]] = []
+    for entry, given in entries:
+        if entry.memory.id in here:
+            known.append(entry.memory.id)
+        else:
+            here.add(entry.memory.id)
+            new.append((entry, given))
+    docs = writes.insert(cursor, [entry for entry, _ in new])
+    embedded = {doc: given for doc, (_, given) in zip(docs, new, strict=True) if given is not None}
+    if embedded:
+        _embed(cursor, embedded)
+    return known
+
+
+def _embed(cursor: Cursor, embedded: dict[int, Vectors]) -> None:
+    table = vectors.table_in_use(cursor)
+    for given in embedded.values():
+        vectors.check(given, table.model)
+    vectors.insert_vectors(cursor, table, embedded)
+    vectors.unqueue(cursor, embedded)

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from snowballstemmer.english_stemmer import EnglishStemmer
 
+from memory_core.engine.ports import Entry
 from memory_core.types import Memory
 
 ANALYSER_VERSION = 1
@@ -60,6 +61,11 @@ _stemmer_lock = threading.Lock()  # it keeps the word it works on in itself
 def terms(text: str) -> dict[str, int]:
     """Each term of `text` with its number of occurrences. Takes time linear in the length of `text`."""
     return dict(Counter(_terms(_folded(text))))
+
+
+def entry(memory: Memory) -> Entry:
+    """`memory` as a store keeps it."""
+    return Entry(memory=memory, terms=terms(indexed_text(memory)))
 
 
 def indexed_text(memory: Memory) -> str:

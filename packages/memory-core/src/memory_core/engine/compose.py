@@ -1,0 +1,106 @@
+"""Options → a MemoryService: the one place that brings store, embedder and service together.
+
+Stores and embedders are found by entry point, by the word before the colon; nothing here knows one by name. Opening
+is quick: a model is loaded later, in the embedding queue's thread.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, distribution, entry_points, version
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.lexical import indexed_text
+from memory_core.engine.parquet import read_parquet, write_parquet
+from memory_core.engine.ports import Embedder, EmbedderOptions, Store, StoreOptions
+from memory_core.engine.service import MemoryService
+from memory_core.engine.transfer import Parquet
+from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError, UnavailableError
+
+_DISTRIBUTION = "memory-core"
+_COMMON_EXTRA = "engine"
+_STORES = "memory_core.stores"
+_EMBEDDERS = "memory_core.embedders"
+_NO_EMBEDDER = "none"
+
+
+class EngineOptions(Struct, frozen=True, kw_only=True):
+    """`store` and `embedder` are a word, or a word, a colon and what that part wants to know, such as a path."""
+
+    data_dir: Path
+    store: str = "duckdb"
+    embedder: str = "onnx:all-MiniLM-L6-v2"
+    model_cache: Path | None = None  # null: a folder in `data_dir`
+    model_download: bool = True
+    threads: int = 2
+    memory_limit: str = "512MB"
+
+
+def open_engine(options: EngineOptions) -> MemoryService:
+    """Open the store; `start` of the service then begins to load the model.
+
+    Raises InvalidError for a word that names nothing, UnavailableError where a part is not installed or the store is
+    in use.
+    """
+    load = _loader(options)
+    store = _open_store(options)
+    return MemoryService(
+        store,
+        EmbeddingQueue(store, load, indexed_text),
+        Parquet(write_parquet, read_parquet),
+        version=version(_DISTRIBUTION),
+    )
+
+
+def _open_store(options: EngineOptions) -> Store:
+    word, _, location = options.store.partition(":")
+    open_store = _part(_entry_point(_STORES, "store", word), UnavailableError)
+    store: Store = open_store(
+        location,
+        StoreOptions(data_dir=options.data_dir, threads=options.threads, memory_limit=options.memory_limit),
+    )
+    return store
+
+
+def _loader(options: EngineOptions) -> Callable[[], Embedder] | None:
+    word, _, name = options.embedder.partition(":")
+    if word == _NO_EMBEDDER:
+        return None
+    entry_point = _entry_point(_EMBEDDERS, "embedder", word, _NO_EMBEDDER)
+    embedder_options = EmbedderOptions(
+        cache_dir=options.model_cache or options.data_dir / "models",
+        download=options.model_download,
+        threads=options.threads,
+    )
+
+    def load() -> Embedder:
+        # Imported here, in the queue's thread: the libraries of a model take longer to import than all the rest.
+        embedder: Embedder = _part(entry_point, ModelUnavailableError)(name, embedder_options)
+        return embedder
+
+    return load
+
+
+def _entry_point(group: str, kind: str, word: str, *others: str) -> EntryPoint:
+    known = {entry_point.name: entry_point for entry_point in entry_points(group=group)}
+    if word not in known:
+        raise InvalidError(f"there is no {kind} {word!r}; there are: {', '.join(sorted({*known, *others}))}")
+    return known[word]
+
+
+def _part(entry_point: EntryPoint, error: type[MemoryServiceError]) -> Any:
+    # Any: what an entry point names has no type before it is loaded.
+    try:
+        return entry_point.load()
+    except ImportError as missing:
+        extra = entry_point.name if entry_point.name in _extras() else _COMMON_EXTRA
+        raise error(
+            f"{entry_point.name} needs {missing.name or missing}, which is not installed; "
+            f"install it with: pip install '{_DISTRIBUTION}[{extra}]'"
+        ) from missing
+
+
+def _extras() -> list[str]:
+    return distribution(_DISTRIBUTION).metadata.get_all("Provides-Extra") or []

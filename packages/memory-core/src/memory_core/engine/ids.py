@@ -1,0 +1,61 @@
+"""Ids and page cursors as people and programs pass them: opaque, short where that is enough.
+
+Pure. Looking anything up stays with the service.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from uuid import uuid4
+
+from memory_core.errors import AmbiguousIdError, InvalidError
+from memory_core.types import Memory
+
+MIN_PREFIX = 4
+SHORT = 8
+MAX_CANDIDATES = 5
+_PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},64}}")
+
+
+def new_id() -> str:
+    return uuid4().hex
+
+
+def prefix(memory_id: str) -> str:
+    """The beginning of an id as it is stored: capitals and hyphens are how some tools write it."""
+    cleaned = memory_id.strip().lower().replace("-", "")
+    if not _PREFIX.fullmatch(cleaned):
+        raise InvalidError(
+            f"memory_id is {memory_id[:80]!r}; it is at least {MIN_PREFIX} hexadecimal digits: an id or its beginning"
+        )
+    return cleaned
+
+
+def ambiguous(beginning: str, candidates: Sequence[str]) -> AmbiguousIdError:
+    """`candidates` are sorted; each is shown with as many digits as tell it from the others."""
+    digits = max(SHORT, *(_shared(left, right) + 1 for left, right in pairwise(candidates)))
+    shown = ", ".join(candidate[:digits] for candidate in candidates[:MAX_CANDIDATES])
+    more = ", …" if len(candidates) > MAX_CANDIDATES else ""
+    return AmbiguousIdError(f"several memories begin with {beginning}: {shown}{more}; give more digits")
+
+
+def cursor(memory: Memory) -> str:
+    place = f"{memory.created_at.astimezone(UTC).isoformat()} {memory.id}"
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def place(cursor: str) -> tuple[datetime, str]:
+    """Where the page before ended: what `cursor` of its last memory said."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        moment, _, memory_id = text.partition(" ")
+        return datetime.fromisoformat(moment).astimezone(UTC), prefix(memory_id)
+    except (binascii.Error, ValueError, OverflowError):
+        raise InvalidError("cursor is not one that a page gave; begin again without it") from None
+
+
+def _shared(left: str, right: str) -> int:
+    return next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))

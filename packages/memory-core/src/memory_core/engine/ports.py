@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from memory_core.errors import InvalidError
 from memory_core.types import Memory, MemoryType, Scope
 
 Vectors = NDArray[np.float32]
@@ -26,6 +27,17 @@ class ModelIdentity(Struct, frozen=True, kw_only=True):
     name: str
     revision: str
     dimension: int
+
+
+UNIT_TOLERANCE = 1e-3  # of a vector's length; the rounding of float32 stays well within
+
+
+def check_vectors(vectors: Vectors, model: ModelIdentity) -> None:
+    """Raise InvalidError unless these are vectors of `model`: a NaN or a zero vector would rank first everywhere."""
+    if vectors.ndim != 2 or not len(vectors) or vectors.shape[1] != model.dimension:
+        raise InvalidError(f"vectors of shape {vectors.shape} do not fit {model.name} of dimension {model.dimension}")
+    if not np.isfinite(vectors).all() or np.abs(np.linalg.norm(vectors, axis=1) - 1).max() > UNIT_TOLERANCE:
+        raise InvalidError("a vector is not finite or not of unit length, so it cannot be compared")
 
 
 class StoreOptions(Struct, frozen=True, kw_only=True):

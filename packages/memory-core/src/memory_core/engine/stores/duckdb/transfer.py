@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from memory_core.engine.ports import EmbeddedEntry, Entry, Vectors
+from memory_core.engine.ports import EmbeddedEntry, Entry, Vectors, check_vectors
 from memory_core.engine.stores.duckdb import vectors, writes
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
@@ -57,6 +57,6 @@ def import_entries(cursor: Cursor, entries: Sequence[tuple[Entry, Vectors | None
 def _embed(cursor: Cursor, embedded: dict[int, Vectors]) -> None:
     table = vectors.table_in_use(cursor)
     for given in embedded.values():
-        vectors.check(given, table.model)
+        check_vectors(given, table.model)
     vectors.insert_vectors(cursor, table, embedded)
     vectors.unqueue(cursor, embedded)

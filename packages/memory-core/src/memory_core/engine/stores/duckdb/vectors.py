@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from memory_core.engine.ports import ModelIdentity, Pending, Vectors
+from memory_core.engine.ports import ModelIdentity, Pending, Vectors, check_vectors
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
 from memory_core.errors import InvalidError
@@ -60,8 +60,6 @@ SELECT {columns}, doc FROM memories WHERE doc IN (
 )
 ORDER BY doc DESC
 """
-
-_UNIT_TOLERANCE = 1e-3  # of the length; float32 sums of a thousand squares stay well within
 
 
 class VectorTable(Struct, frozen=True, kw_only=True):
@@ -116,16 +114,6 @@ def sign_words(vectors: Vectors) -> NDArray[np.uint64]:
     return np.packbits(bits, axis=1, bitorder="little").view(np.uint64)
 
 
-def check(vectors: Vectors, model: ModelIdentity) -> None:
-    """Raise InvalidError unless these are vectors of `model`: a NaN or a zero vector would rank first everywhere."""
-    if vectors.ndim != 2 or not len(vectors) or vectors.shape[1] != model.dimension:
-        raise InvalidError(
-            f"vectors of shape {vectors.shape} were given; {model.name} has {model.dimension} dimensions"
-        )
-    if not np.isfinite(vectors).all() or np.abs(np.linalg.norm(vectors, axis=1) - 1).max() > _UNIT_TOLERANCE:
-        raise InvalidError("a vector is not finite or not of unit length; it cannot be compared")
-
-
 def insert_vectors(cursor: Cursor, table: VectorTable, vectors: Mapping[int, Vectors]) -> None:
     """Write the pieces of each revision; the caller knows that these have none yet."""
     if not vectors:
@@ -151,7 +139,7 @@ def set_vectors(cursor: Cursor, given: Mapping[int, Vectors]) -> int:
     """Keep those of revisions that wait for vectors; how many. A second answer for one revision changes nothing."""
     table = table_in_use(cursor)
     for pieces in given.values():
-        check(pieces, table.model)
+        check_vectors(pieces, table.model)
     waiting = queued(cursor, given)
     insert_vectors(cursor, table, {doc: pieces for doc, pieces in given.items() if doc in waiting})
     unqueue(cursor, waiting)

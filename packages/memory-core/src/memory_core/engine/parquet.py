@@ -1,0 +1,251 @@
+"""Memories and their vectors as one Parquet file, exactly and both ways. Stays out of it: where they come from or go.
+
+A scratch DuckDB in memory is the codec; what does not fit its memory limit waits in a folder beside the file. Times
+are UTC with their microseconds, embeddings a list of pieces of float32. A file from elsewhere is checked value by
+value before anything of it is taken.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from msgspec import ValidationError, convert
+from numpy.typing import NDArray
+
+from memory_core import checks
+from memory_core.engine.ports import EmbeddedEntry, ModelIdentity, Vectors, check_vectors
+from memory_core.errors import ConflictError, InvalidError, StorageFullError, UnavailableError
+from memory_core.memories import Progress
+from memory_core.types import Memory
+
+BATCH = 500
+SCRATCH: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 2,
+    "memory_limit": "256MB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+TYPES = {
+    "id": "VARCHAR",
+    "content": "VARCHAR",
+    "memory_type": "VARCHAR",
+    "tags": "VARCHAR[]",
+    "source": "VARCHAR",
+    "project_id": "VARCHAR",
+    "client_id": "VARCHAR",
+    "session_id": "VARCHAR",
+    "certainty_score": "DOUBLE",
+    "quality_score": "DOUBLE",
+    "created_at": "TIMESTAMP",
+    "updated_at": "TIMESTAMP",
+    "deleted_at": "TIMESTAMP",
+    "embedding_model": "VARCHAR",
+    "embedding_revision": "VARCHAR",
+    "embedding_dimension": "INTEGER",
+}
+TIMES = ("created_at", "updated_at", "deleted_at")
+COLUMNS = (*TYPES, "embedding")
+CREATE = "CREATE TABLE entries (place BIGINT, {columns}, embedding FLOAT[][])"
+# The numbers come as one long column, cut into pieces here: binding lists of lists costs ten times as much.
+APPEND = """
+INSERT INTO entries
+SELECT scalars.*, pieces.embedding
+FROM (SELECT unnest(range($start, $end)) AS place, {columns}) AS scalars
+LEFT JOIN (
+    SELECT place, list(piece ORDER BY number) AS embedding
+    FROM (SELECT place, number, list(value ORDER BY position) AS piece FROM numbers GROUP BY place, number)
+    GROUP BY place
+) AS pieces USING (place)
+ORDER BY place
+"""
+# With their zone, so that every reader of the file takes the times for UTC.
+WRITE = """
+COPY (
+    SELECT * EXCLUDE (place) REPLACE (
+        created_at AT TIME ZONE 'UTC' AS created_at,
+        updated_at AT TIME ZONE 'UTC' AS updated_at,
+        deleted_at AT TIME ZONE 'UTC' AS deleted_at
+    )
+    FROM entries ORDER BY place
+) TO '{path}' (FORMAT parquet, COMPRESSION zstd)
+"""
+DESCRIBE = "SELECT column_name FROM (DESCRIBE FROM read_parquet($path))"
+READ = "SELECT {columns}, embedding::FLOAT[][] FROM read_parquet($path)"
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def write_parquet(path: Path, batches: Iterator[list[EmbeddedEntry]], progress: Progress | None = None) -> int:
+    """Write all of `batches` to the new file `path`, which appears whole or not at all; how many entries it has."""
+    if path.exists():
+        raise ConflictError(f"{path} exists already; choose another name, nothing is overwritten")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    try:
+        with _scratch(spill=temporary.with_name(temporary.name + ".spill")) as connection:
+            total = _fill(connection, batches, progress)
+            with temporary.open("xb"):
+                temporary.chmod(0o600)
+            connection.execute(WRITE.format(path=_quoted(temporary))).fetchall()
+        _publish(temporary, path)
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be written: {error.strerror}") from error
+    except duckdb.IOException as error:
+        if "No space left" in str(error):
+            raise StorageFullError(f"the disk of {path.parent} is full; nothing was exported") from error
+        raise UnavailableError(f"{path} cannot be written: {_first_line(error)}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return total
+
+
+def read_parquet(path: Path) -> Iterator[list[EmbeddedEntry]]:
+    """What `write_parquet` wrote, in its order. Raises InvalidError at the first thing that is no memory."""
+    if not path.is_file():
+        raise InvalidError(f"there is no file {path}")
+    with _scratch(spill=None) as connection:
+        try:
+            _require_columns(connection, path)
+            rows = connection.execute(READ.format(columns=_casts()), {"path": str(path)})
+            start = 0
+            while batch := rows.fetchmany(BATCH):
+                yield [_entry(row, place) for place, row in enumerate(batch, start=start + 1)]
+                start += len(batch)
+        except duckdb.Error as error:
+            raise InvalidError(f"{path.name} cannot be read as an export: {_first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _scratch(*, spill: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    connection = duckdb.connect(":memory:", config=SCRATCH | {"temp_directory": str(spill or "")})
+    try:
+        connection.execute("SET enable_progress_bar = false").fetchall()  # it would draw on stdout
+        connection.execute("SET TimeZone = 'UTC'").fetchall()
+        yield connection
+    finally:
+        connection.close()
+        if spill is not None:
+            shutil.rmtree(spill, ignore_errors=True)
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection, batches: Iterator[list[EmbeddedEntry]], progress: Progress | None
+) -> int:
+    connection.execute(CREATE.format(columns=", ".join(f"{name} {kind}" for name, kind in TYPES.items()))).fetchall()
+    total = 0
+    for batch in batches:
+        _append(connection, batch, total)
+        total += len(batch)
+        if progress is not None:
+            progress(total, None)
+    return total
+
+
+def _append(connection: duckdb.DuckDBPyConnection, batch: Sequence[EmbeddedEntry], start: int) -> None:
+    if not batch:
+        return
+    columns = zip(*map(_scalars, batch), strict=True)
+    values: dict[str, Any] = dict(zip(TYPES, map(list, columns), strict=True))
+    connection.register("numbers", _numbers(batch, start))
+    lists = ", ".join(f"unnest(${name}::{kind}[]) AS {name}" for name, kind in TYPES.items())
+    connection.execute(APPEND.format(columns=lists), values | {"start": start, "end": start + len(batch)}).fetchall()
+    connection.unregister("numbers")
+
+
+def _scalars(entry: EmbeddedEntry) -> tuple[Any, ...]:
+    memory, model = entry.memory, entry.model
+    values = [getattr(memory, name) for name in list(TYPES)[:-3]]
+    values = [v.astimezone(UTC).replace(tzinfo=None) if isinstance(v, datetime) else v for v in values]
+    identity = (model.name, model.revision, model.dimension) if model else (None, None, None)
+    return (*values, *identity)
+
+
+def _numbers(batch: Sequence[EmbeddedEntry], start: int) -> dict[str, NDArray[Any]]:
+    """Every number of every piece, with where it belongs."""
+    shapes = [(0, 0) if entry.vectors is None else entry.vectors.shape for entry in batch]
+    flat = [np.asarray(entry.vectors, dtype=np.float32).ravel() for entry in batch if entry.vectors is not None]
+    empty = [np.zeros(0, dtype=np.int64)]
+    return {
+        "place": np.repeat(np.arange(start, start + len(batch)), [pieces * size for pieces, size in shapes]),
+        "number": np.concatenate(empty + [np.repeat(np.arange(pieces), size) for pieces, size in shapes]),
+        "position": np.concatenate(empty + [np.tile(np.arange(size), pieces) for pieces, size in shapes]),
+        "value": np.concatenate([np.zeros(0, dtype=np.float32), *flat]),
+    }
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Durable before it has its name; a file that took the name meanwhile stays."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise ConflictError(f"{path} exists already; choose another name, nothing is overwritten") from error
+    except OSError:  # a file system without hard links
+        temporary.replace(path)
+
+
+def _require_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    present = {row[0] for row in connection.execute(DESCRIBE, {"path": str(path)}).fetchall()}
+    if missing := [name for name in COLUMNS if name not in present]:
+        raise InvalidError(f"{path.name} is not an export of memories: it has no column {', '.join(missing)}")
+
+
+def _casts() -> str:
+    return ", ".join(f"{name}::{kind}" for name, kind in TYPES.items())
+
+
+def _entry(row: tuple[Any, ...], line: int) -> EmbeddedEntry:
+    fields = dict(zip(COLUMNS, row, strict=True))
+    try:
+        memory = _memory(fields)
+        model = _model(fields)
+        return EmbeddedEntry(memory=memory, model=model, vectors=_vectors(fields["embedding"], model))
+    except (InvalidError, ValidationError) as error:
+        raise InvalidError(f"memory {line} of the file cannot be taken: {error}") from error
+
+
+def _memory(fields: dict[str, Any]) -> Memory:
+    given = {name: fields[name] for name in Memory.__struct_fields__}
+    for name in TIMES:
+        if given[name] is not None:
+            given[name] = given[name].replace(tzinfo=UTC)
+    memory = convert(given, Memory)
+    if not _ID.fullmatch(memory.id):
+        raise InvalidError(f"id is {memory.id!r}; it needs 32 hexadecimal digits")
+    checks.content(memory.content)
+    checks.names(memory, "source", "project_id", "client_id", "session_id")
+    checks.scores(memory, "certainty_score", "quality_score")
+    if checks.tags(memory.tags) != memory.tags:
+        raise InvalidError("a tag is given twice or has blanks around it")
+    return memory
+
+
+def _model(fields: dict[str, Any]) -> ModelIdentity | None:
+    if fields["embedding"] is None:
+        return None
+    given = {name: fields[f"embedding_{name}"] for name in ModelIdentity.__struct_fields__}
+    return convert(given, ModelIdentity)
+
+
+def _vectors(pieces: list[list[float]] | None, model: ModelIdentity | None) -> Vectors | None:
+    if pieces is None or model is None:
+        return None
+    if not pieces or any(len(piece) != model.dimension for piece in pieces):
+        raise InvalidError(f"embedding has pieces that are not of {model.dimension} numbers")
+    vectors = np.array(pieces, dtype=np.float32)
+    check_vectors(vectors, model)
+    return vectors
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).splitlines()[0]

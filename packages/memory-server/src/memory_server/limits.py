@@ -1,0 +1,104 @@
+"""How often one caller may do what: one count for REST and MCP alike, made after the caller is known.
+
+slowapi's limiter keeps the rates and the counts. Its decorators and middleware are not used: they do not see mounted
+apps, unknown routes or failed logins, and keep an entry for every name ever seen.
+"""
+
+import math
+import time
+from collections import OrderedDict
+from enum import Enum
+
+from limits import RateLimitItem, parse
+from memory_core.errors import InvalidError, RateLimitedError
+from slowapi import Limiter
+from slowapi.util import get_remote_address
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+MAX_NAMES = 10_000
+
+
+class Kind(Enum):
+    READ = "reads"
+    WRITE = "writes"
+    PROTOCOL = "protocol messages"  # the MCP envelope; the tool inside is counted as what it does
+    FAILED_LOGIN = "failed logins"
+
+
+def parse_rate(text: str, *, variable: str) -> RateLimitItem | None:
+    """`30/minute` and the like; null for `off`."""
+    if text.strip().lower() == "off":
+        return None
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise InvalidError(f"{variable} is {text!r}; it takes a rate such as 30/minute, or off") from error
+
+
+class Limits:
+    def __init__(self, *, reads: str, writes: str, protocol: str = "600/minute", logins: str = "10/minute") -> None:
+        self._rates = {
+            Kind.READ: parse_rate(reads, variable="MEMORY_LIMIT_READS"),
+            Kind.WRITE: parse_rate(writes, variable="MEMORY_LIMIT_WRITES"),
+            Kind.PROTOCOL: parse_rate(protocol, variable="the rate of protocol messages"),
+            Kind.FAILED_LOGIN: parse_rate(logins, variable="the rate of failed logins"),
+        }
+        limiter = Limiter(key_func=get_remote_address, strategy="moving-window", storage_uri="memory://")
+        self._counts = limiter.limiter
+        self._seen: OrderedDict[tuple[Kind, str], None] = OrderedDict()
+
+    @classmethod
+    def off(cls) -> "Limits":
+        return cls(reads="off", writes="off", protocol="off", logins="off")
+
+    def spend(self, kind: Kind, name: str) -> None:
+        """Count one, or raise RateLimitedError with the time after which the next is possible."""
+        if not self.count(kind, name):
+            raise self._error(kind, name)
+
+    def count(self, kind: Kind, name: str) -> bool:
+        rate = self._rates[kind]
+        if rate is None:
+            return True
+        self._remember(kind, name)
+        return bool(self._counts.hit(rate, kind.value, name))
+
+    def refuse_if_used_up(self, kind: Kind, name: str) -> None:
+        rate = self._rates[kind]
+        if rate is not None and (kind, name) in self._seen and not self._counts.test(rate, kind.value, name):
+            raise self._error(kind, name)
+
+    def _error(self, kind: Kind, name: str) -> RateLimitedError:
+        rate = self._rates[kind]
+        reset_at = self._counts.get_window_stats(rate, kind.value, name).reset_time
+        wait_s = max(1.0, math.ceil(reset_at - time.time()))
+        return RateLimitedError(f"too many {kind.value}, at most {rate}; retry in {wait_s:.0f} s", retry_after_s=wait_s)
+
+    def _remember(self, kind: Kind, name: str) -> None:
+        """Forget the count of the name not seen for longest, so that invented names cannot fill the memory."""
+        self._seen[kind, name] = None
+        self._seen.move_to_end((kind, name))
+        if len(self._seen) > MAX_NAMES:
+            (old_kind, old_name), _ = self._seen.popitem(last=False)
+            self._counts.clear(self._rates[old_kind], old_kind.value, old_name)
+
+
+def kind_of(method: str, path: str) -> Kind:
+    if path.rstrip("/") == "/mcp":
+        return Kind.PROTOCOL
+    if method in ("GET", "HEAD", "OPTIONS") or path == "/memories/search":
+        return Kind.READ
+    return Kind.WRITE
+
+
+class LimitMiddleware:
+    """Counts each request under its principal; /health is free, so that watching a server costs its users nothing."""
+
+    def __init__(self, app: ASGIApp, *, limits: Limits) -> None:
+        self.app = app
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] != "/health":
+            self._limits.spend(kind_of(scope["method"], scope["path"]), scope["state"]["principal"].limited_as)
+        await self.app(scope, receive, send)

@@ -1,0 +1,71 @@
+"""The command `memory-server`: read flags and environment, then run. The only place that reads the environment."""
+
+import argparse
+import logging
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+
+from memory_core.errors import InvalidError, MemoryServiceError, UnavailableError
+from memory_core.settings import add_flags, load_settings
+from msgspec.structs import replace
+
+from memory_server import __version__
+from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
+
+FAILED, MISUSED, IN_USE = 1, 2, 3
+_NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 after a stop in order, 2 for a wrong setting, 3 if the store cannot be had: mostly, another process has it."""
+    flags = vars(parser().parse_args(argv))
+    try:
+        settings = local_settings(os.environ, flags) if flags.pop("local") else remote_settings(os.environ, flags)
+        # Imported here, so that --help, --version and a wrong setting are answered at once.
+        from memory_server.process import run
+
+        run(settings)
+    except InvalidError as error:
+        return _sorry(error, MISUSED)
+    except UnavailableError as error:
+        return _sorry(error, IN_USE)
+    except MemoryServiceError as error:
+        return _sorry(error, FAILED)
+    except KeyboardInterrupt:
+        return _sorry("interrupted before it was ready", FAILED)
+    except Exception as error:
+        logging.getLogger("memory_server").exception("the server failed")
+        return _sorry(f"failed: {type(error).__name__}: {error}", FAILED)
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="memory-server",
+        description="The server that owns the memories: REST and MCP on one port.",
+        epilog="The key comes from MEMORY_API_KEY, or from the file that MEMORY_API_KEY_FILE names.",
+    )
+    made.add_argument("--version", action="version", version=f"memory-server {__version__}")
+    made.add_argument("--local", action="store_true", help="for one machine: loopback, a free port, leaves when idle")
+    add_flags(made, ServerSettings)
+    return made
+
+
+def remote_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> ServerSettings:
+    return load_settings(ServerSettings, environ, flags)
+
+
+def local_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> ServerSettings:
+    """Loopback, any free port and a token of its own: what is set for a shared server does not apply."""
+    given = {name: value for name, value in environ.items() if name not in _NOT_FOR_LOCAL}
+    settings = load_settings(ServerSettings, given, {**flags, "host": None, "port": None})
+    chosen = flags.get("data_dir") or given.get("MEMORY_DATA_DIR")
+    data_dir = settings.data_dir if chosen else LOCAL_DATA_DIR.expanduser()
+    return replace(settings, local=True, port=0, api_key=secrets.token_urlsafe(32), data_dir=data_dir)
+
+
+def _sorry(error: object, code: int) -> int:
+    print(f"memory-server: {error}", file=sys.stderr)  # noqa: T201 - the last line of a start that failed
+    return code

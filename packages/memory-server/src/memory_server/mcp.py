@@ -1,0 +1,117 @@
+"""The MCP endpoint: the SDK's low-level server behind /mcp, without sessions, for both eras of the protocol.
+
+Without sessions a restart of this server goes unnoticed. A failed tool call is a result with `isError`, because a
+model reads that and can mend its call; a JSON-RPC error never reaches it.
+"""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import mcp.types as mcp_types
+from mcp import MCPError
+from mcp.server import Server, ServerRequestContext
+from mcp.server.caching import CacheHint
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from memory_core.errors import InternalError, MemoryServiceError
+from memory_core.memories import Memories
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from memory_server import __version__
+from memory_server.auth import claims_of
+from memory_server.decoding import to_struct
+from memory_server.limits import Limits
+from memory_server.problems import method_not_allowed
+from memory_server.tools import INSTRUCTIONS, TOOLS, Tool
+
+log = logging.getLogger("memory_server")
+
+_HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
+
+
+class McpEndpoint:
+    """An ASGI endpoint; `running` must be entered once, around everything."""
+
+    def __init__(self, memories: Memories, limits: Limits, *, max_body_bytes: int) -> None:
+        self._memories = memories
+        self._limits = limits
+        self._tools = {tool.name: tool for tool in TOOLS}
+        schemas = {tool.name: tool.input_schema() for tool in TOOLS}
+        server: Server[Any] = Server(  # Any: the SDK's lifespan state, which is not used
+            "memory",
+            version=__version__,
+            instructions=INSTRUCTIONS,
+            on_list_tools=self._list,
+            on_call_tool=self._call,
+            get_tool_input_schema=schemas.get,  # else every call of the newer era lists the tools again
+            cache_hints={"tools/list": _HOUR, "server/discover": _HOUR},
+        )
+        self._listed = mcp_types.ListToolsResult(tools=[_described(tool) for tool in TOOLS])
+        # Answers are plain JSON unless a call takes long: then the SDK keeps the connection alive with a stream.
+        self._manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=max_body_bytes)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with self._manager.run():
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            # The SDK would hold a GET open for ever, for messages that a server without sessions never sends.
+            raise method_not_allowed(scope["method"], "POST")
+        await self._manager.handle_request(scope, receive, send)
+
+    async def _list(
+        self, _: ServerRequestContext, __: mcp_types.PaginatedRequestParams | None
+    ) -> mcp_types.ListToolsResult:
+        return self._listed
+
+    async def _call(
+        self, context: ServerRequestContext, params: mcp_types.CallToolRequestParams
+    ) -> mcp_types.CallToolResult:
+        tool = self._tools.get(params.name)
+        if tool is None:
+            names = ", ".join(self._tools)
+            raise MCPError(code=mcp_types.INVALID_PARAMS, message=f"no tool {params.name[:60]!r}; there are {names}")
+        try:
+            return _text(await self._run(tool, params.arguments or {}, context.request))
+        except MemoryServiceError as error:
+            return _failed(error)
+        except Exception:
+            # The SDK would answer with a JSON-RPC error, which the model never sees.
+            log.exception("%s failed", tool.name)
+            return _failed(InternalError("the server failed at this; its log says why. Trying again may help"))
+
+    async def _run(self, tool: Tool, arguments: dict[str, Any], request: Request) -> str:
+        self._limits.spend(tool.kind, request.state.principal.limited_as)
+        return await tool.run(self._memories, to_struct(arguments, tool.arguments), claims_of(request.headers))
+
+
+def _described(tool: Tool) -> mcp_types.Tool:
+    return mcp_types.Tool(
+        name=tool.name,
+        description=tool.description,
+        input_schema=tool.input_schema(),
+        annotations=mcp_types.ToolAnnotations(
+            read_only_hint=tool.read_only,
+            destructive_hint=tool.destructive,
+            idempotent_hint=tool.idempotent,
+            open_world_hint=False,
+        ),
+        _meta={"anthropic/alwaysLoad": True} if tool.always_load else None,
+    )
+
+
+def _text(text: str) -> mcp_types.CallToolResult:
+    return mcp_types.CallToolResult(content=[mcp_types.TextContent(type="text", text=text)])
+
+
+def _failed(error: MemoryServiceError) -> mcp_types.CallToolResult:
+    """The sentence for the model; the code beside it for programs."""
+    return mcp_types.CallToolResult(
+        content=[mcp_types.TextContent(type="text", text=str(error))],
+        is_error=True,
+        _meta={"claude-memory/code": error.code},
+    )

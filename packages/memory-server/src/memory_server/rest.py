@@ -1,0 +1,239 @@
+"""The REST routes: decode, call the service, encode. Each route is one row, which OpenAPI is made from too."""
+
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import msgspec
+from memory_core.memories import Memories
+from memory_core.types import (
+    BackfillReport,
+    Context,
+    ContextQuery,
+    Health,
+    ImportReport,
+    ListQuery,
+    Memory,
+    MemoryPage,
+    MemoryPatch,
+    NewMemory,
+    PurgeQuery,
+    PurgeReport,
+    Scope,
+    SearchQuery,
+    SearchResult,
+    Stats,
+)
+from msgspec import UNSET, Struct, structs
+from starlette import types as asgi
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from memory_server.auth import Claims, claims_of
+from memory_server.decoding import read_query, read_struct, too_large
+from memory_server.problems import unsupported_media
+from memory_server.settings import ServerSettings
+
+PARQUET = "application/vnd.apache.parquet"
+_TRANSFER = ".transfer-{}.parquet"
+ScopeT = TypeVar("ScopeT", bound=Scope)
+
+
+class Deleted(Struct, frozen=True, kw_only=True):
+    deleted: str
+    memory: Memory
+
+
+class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    limit: int = 10
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """`body` and `query` are structs that the handler reads; `returns` is what it answers with `status`."""
+
+    method: str
+    path: str
+    summary: str
+    handler: Callable[[Request], Awaitable[Response]]
+    returns: type[Struct] | None = None
+    status: int = 200
+    body: type[Struct] | None = None
+    query: type[Struct] | None = None
+    errors: tuple[int, ...] = ()
+    takes_parquet: bool = False
+
+
+class Rest:
+    def __init__(self, service: Memories, settings: ServerSettings, *, instance: str | None) -> None:
+        self._service = service
+        self._settings = settings
+        self._instance = instance
+
+    def routes(self) -> list[Route]:
+        one = "/memories/{memory_id}"
+        missing = (404, 409)
+        return [
+            Route(method="GET", path="/health", summary="Whether the server works", handler=self.health,
+                  returns=Health),
+            Route(method="POST", path="/memories", summary="Keep a memory", handler=self.add,
+                  body=NewMemory, returns=Memory, status=201, errors=(409, 507)),
+            Route(method="GET", path="/memories", summary="List memories, newest first", handler=self.list,
+                  query=ListQuery, returns=MemoryPage),
+            Route(method="POST", path="/memories/search", summary="Find memories by meaning or words",
+                  handler=self.search, body=SearchQuery, returns=SearchResult),
+            Route(method="POST", path="/memories/purge", summary="Move all that fit to the trash; a dry run by default",
+                  handler=self.purge, body=PurgeQuery, returns=PurgeReport),
+            Route(method="GET", path=one, summary="One memory", handler=self.get, returns=Memory, errors=missing),
+            Route(method="PATCH", path=one, summary="Change fields of a memory", handler=self.update,
+                  body=MemoryPatch, returns=Memory, errors=(*missing, 507)),
+            Route(method="DELETE", path=one, summary="Move a memory to the trash", handler=self.delete,
+                  returns=Deleted, errors=missing),
+            Route(method="POST", path=one + "/restore", summary="Bring a memory back from the trash",
+                  handler=self.restore, returns=Memory, errors=missing),
+            Route(method="GET", path=one + "/similar", summary="Memories whose meaning is near this one's",
+                  handler=self.similar, query=Limit, returns=SearchResult, errors=(*missing, 503)),
+            Route(method="GET", path="/stats", summary="Counts of a scope", handler=self.stats,
+                  query=Scope, returns=Stats),
+            Route(method="GET", path="/context", summary="The memories that open a session", handler=self.context,
+                  query=ContextQuery, returns=Context),
+            Route(method="POST", path="/embeddings/backfill", summary="Try again to embed what has no vector",
+                  handler=self.backfill, returns=BackfillReport),
+            Route(method="GET", path="/export", summary="Every memory with its vectors, as Parquet",
+                  handler=self.export),
+            Route(method="POST", path="/import", summary="Take in what an export wrote", handler=self.import_,
+                  returns=ImportReport, takes_parquet=True, errors=(507,)),
+        ]  # fmt: skip
+
+    async def health(self, _: Request) -> Response:
+        answer = encoded(await self._service.health())
+        if self._instance is not None:
+            # A client that kept an address can tell a port that now belongs to another server.
+            answer.headers["x-memory-instance"] = self._instance
+        return answer
+
+    async def add(self, request: Request) -> Response:
+        new = claimed(await self._body(request, NewMemory), claims_of(request.headers))
+        return encoded(await self._service.add(new), status=201)
+
+    async def list(self, request: Request) -> Response:
+        return encoded(await self._service.list(self._scope(request, ListQuery)))
+
+    async def search(self, request: Request) -> Response:
+        query = await self._body(request, SearchQuery)
+        return encoded(await self._service.search(scoped(query, claims_of(request.headers))))
+
+    async def purge(self, request: Request) -> Response:
+        query = await self._body(request, PurgeQuery)
+        return encoded(await self._service.purge(scoped(query, claims_of(request.headers))))
+
+    async def get(self, request: Request) -> Response:
+        return encoded(await self._service.get(memory_id(request)))
+
+    async def update(self, request: Request) -> Response:
+        return encoded(await self._service.update(memory_id(request), await self._body(request, MemoryPatch)))
+
+    async def delete(self, request: Request) -> Response:
+        memory = await self._service.delete(memory_id(request))
+        return encoded(Deleted(deleted=memory.id, memory=memory))
+
+    async def restore(self, request: Request) -> Response:
+        return encoded(await self._service.restore(memory_id(request)))
+
+    async def similar(self, request: Request) -> Response:
+        limit = read_query(request, Limit).limit
+        return encoded(await self._service.similar(memory_id(request), limit=limit))
+
+    async def stats(self, request: Request) -> Response:
+        return encoded(await self._service.stats(self._scope(request, Scope)))
+
+    async def context(self, request: Request) -> Response:
+        return encoded(await self._service.context(self._scope(request, ContextQuery)))
+
+    async def backfill(self, _: Request) -> Response:
+        return encoded(await self._service.backfill())
+
+    async def export(self, _: Request) -> Response:
+        path = self._scratch()
+        try:
+            count = await self._service.export_parquet(path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return TemporaryFile(path, headers={"x-memory-count": str(count)})
+
+    async def import_(self, request: Request) -> Response:
+        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media not in (PARQUET, "application/octet-stream"):
+            raise unsupported_media(PARQUET)
+        async with self._received(request) as path:
+            return encoded(await self._service.import_parquet(path))
+
+    @contextlib.asynccontextmanager
+    async def _received(self, request: Request) -> AsyncIterator[Path]:
+        """The body as a file beside the data, where there is room for what is about to be kept."""
+        path, size = self._scratch(), 0
+        try:
+            async with await anyio.open_file(path, "xb") as file:
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    if size > self._settings.max_import_bytes:
+                        raise too_large(self._settings.max_import_bytes)
+                    await file.write(chunk)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _scratch(self) -> Path:
+        return self._settings.data_dir / _TRANSFER.format(uuid.uuid4().hex)
+
+    async def _body(self, request: Request, kind: type[Any]) -> Any:  # the handler's annotation says which struct
+        return await read_struct(request, kind, max_bytes=self._settings.max_body_bytes)
+
+    def _scope(self, request: Request, kind: type[ScopeT]) -> ScopeT:
+        return scoped(read_query(request, kind), claims_of(request.headers))
+
+
+class TemporaryFile(FileResponse):
+    """A file that is gone once it is sent, or once the caller is."""
+
+    def __init__(self, path: Path, *, headers: dict[str, str]) -> None:
+        super().__init__(path, headers=headers, media_type=PARQUET, filename="memories.parquet")
+
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Path(self.path).unlink(missing_ok=True)
+
+
+def clear_transfers(data_dir: Path) -> None:
+    """Remove what an export or import left when the process ended in its middle."""
+    for left in data_dir.glob(_TRANSFER.format("*")):
+        left.unlink(missing_ok=True)
+
+
+def encoded(value: Struct, *, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")
+
+
+def memory_id(request: Request) -> str:
+    return str(request.path_params["memory_id"])
+
+
+def claimed(new: NewMemory, claims: Claims) -> NewMemory:
+    """What the caller left unsaid is taken from its headers."""
+    changes: dict[str, str | None] = {}
+    if new.project_id is UNSET:
+        changes["project_id"] = claims.project_id
+    if new.client_id is None and claims.client_id is not None:
+        changes["client_id"] = claims.client_id
+    return structs.replace(new, **changes) if changes else new
+
+
+def scoped(query: ScopeT, claims: Claims) -> ScopeT:
+    if claims.project_id is None or query.project_id is not UNSET or query.global_search:
+        return query
+    return structs.replace(query, project_id=claims.project_id)

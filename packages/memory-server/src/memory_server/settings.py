@@ -1,0 +1,75 @@
+"""Every option of the server: name, variable, default and one line of help; flags and documentation come from here."""
+
+import ipaddress
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from memory_core.errors import InvalidError
+from memory_core.settings import Option
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
+LOCAL_DATA_DIR = Path("~/.claude-memory")
+
+
+class LogFormat(StrEnum):
+    HUMAN = "human"
+    JSON = "json"
+
+
+class ServerSettings(Struct, frozen=True, kw_only=True):
+    host: Annotated[str, Option("MEMORY_HOST", "address to listen on; any but loopback needs a key")] = "127.0.0.1"
+    port: Annotated[int, Option("MEMORY_PORT", "port to listen on; 0 takes a free one"), Meta(ge=0, le=65535)] = 8420
+    data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
+    store: Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")] = "duckdb"
+    embedder: Annotated[
+        str, Option("MEMORY_EMBEDDER", "model for search by meaning: onnx:NAME, sentence-transformers:NAME, none")
+    ] = "onnx:all-MiniLM-L6-v2"
+    model_download: Annotated[bool, Option("MEMORY_MODEL_DOWNLOAD", "whether a missing model may be downloaded")] = True
+    threads: Annotated[
+        int, Option("MEMORY_THREADS", "threads for the store and the model; 0: one a processor, at most 4"), Meta(ge=0)
+    ] = 0
+    memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take")] = "512MB"
+    api_key: Annotated[str | None, Option("MEMORY_API_KEY", "the key that callers must send", secret=True)] = None
+    cors_origins: Annotated[
+        tuple[str, ...], Option("CORS_ORIGINS", "web origins that may call, by comma, or *; none by default")
+    ] = ()
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Option("MEMORY_ALLOWED_HOSTS", "names this server answers to, by comma; without a key only loopback"),
+    ] = ()
+    limit_writes: Annotated[str, Option("MEMORY_LIMIT_WRITES", "writes per key or address, or off")] = "30/minute"
+    limit_reads: Annotated[str, Option("MEMORY_LIMIT_READS", "reads per key or address, or off")] = "60/minute"
+    max_body_bytes: Annotated[int, Option("MEMORY_MAX_BODY_BYTES", "largest request"), Meta(ge=1024)] = 1 << 20
+    max_import_bytes: Annotated[int, Option("MEMORY_MAX_IMPORT_BYTES", "largest import"), Meta(ge=1024)] = 2 << 30
+    forwarded_allow_ips: Annotated[
+        str, Option("MEMORY_FORWARDED_ALLOW_IPS", "proxies whose X-Forwarded-For is believed, by comma")
+    ] = "127.0.0.1"
+    log_format: Annotated[LogFormat, Option("MEMORY_LOG_FORMAT", "how log lines look")] = LogFormat.HUMAN
+    idle_exit: Annotated[
+        float, Option("MEMORY_IDLE_EXIT", "seconds without a request after which a --local server leaves"), Meta(gt=0)
+    ] = 1800.0
+    local: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.local and not self.api_key and not is_loopback(self.host):
+            raise InvalidError(
+                f"{self.host} can be reached by other machines, so a key is needed: set MEMORY_API_KEY, "
+                "or listen on 127.0.0.1"
+            )
+        if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise InvalidError("MEMORY_API_KEY holds characters that no header can carry; use printable ASCII")
+        if self.threads == 0:
+            force_setattr(self, "threads", min(4, os.cpu_count() or 1))
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -93,7 +93,9 @@ def purge(query: Any) -> None:
         text("content_contains", query.content_contains)
         if not query.content_contains:
             raise InvalidError("content_contains is empty")
+    # `global_search` means every project, whatever `project_id` says: then that one does not limit anything.
+    one_project = query.project_id is not UNSET and not query.global_search
     filters = ["memory_type", "tags", "client_id", "session_id", "created_after", "created_before"]
     filters += ["older_than_days", "content_contains"]
-    if query.project_id is UNSET and not any(getattr(query, name) not in (None, ()) for name in filters):
+    if not one_project and all(getattr(query, name) in (None, ()) for name in filters):
         raise InvalidError("purge needs at least one filter: project_id, memory_type, tags, older_than_days, …")

@@ -41,20 +41,20 @@ def become(arguments: Sequence[str], environ: Mapping[str, str]) -> int | None:
 
 def bridge(command: str, place: Place, environ: Mapping[str, str]) -> int:
     """MCP on standard input and output: `serve` with the memories of this machine, `client` with those of a server."""
-    from memory_client.main import run_bridge
-
     from memory_client.errors import SettingError
+    from memory_client.main import run_bridge
     from memory_client.target import resolve_target
 
     if place.data_dir is not None:
         environ = {**environ, "MEMORY_DATA_DIR": place.data_dir}
     where = "local" if command == "serve" else place.server or environ.get("MEMORY_SERVER") or FOUNDING_SERVER
     try:
-        target = resolve_target(environ, server=where, project=place.project)
+        run_bridge(resolve_target(environ, server=where, project=place.project))
     except SettingError as error:
+        # The agent gets to read it too, as the answer to whatever it asks.
         sys.stderr.write(f"claude-memory: {error}\n")
-        return 2
-    return run_bridge(target)
+        run_bridge(None, why=str(error))
+    return 0
 
 
 def server(arguments: Sequence[str], place: Place) -> int:

@@ -177,9 +177,12 @@ def _trust(url: str) -> ssl.SSLContext | bool:
 def _failure(response: httpx.Response, url: str) -> MemoryServiceError:
     """The error of an unsuccessful response, whether the server wrote it or something in between."""
     try:
-        return error_of(msgspec.json.decode(response.content, type=Problem))
+        problem = msgspec.json.decode(response.content, type=Problem)
     except msgspec.DecodeError:
         pass  # a proxy's page, or no memory server at all: the status is all there is to go by
+    else:
+        if problem.code != "no-route":
+            return error_of(problem)
     status = response.status_code
     told = f"{url} answered {status} {response.reason_phrase}".rstrip()
     if response.is_redirect:

@@ -5,8 +5,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from memory_core.errors import MemoryServiceError
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from memory_core.errors import MemoryServiceError
 
 log = logging.getLogger("memory_server")
 
@@ -54,7 +55,7 @@ class ActivityMiddleware:
 
 
 async def leave_when_idle(activity: Activity, after_s: float, leave: Callable[[], None]) -> None:
-    while (left := after_s - activity.idle_s) > 0:
+    while (left := after_s - activity.idle_s) > 0:  # noqa: ASYNC110 - it is time that is waited for
         await asyncio.sleep(left)
     leave()
 

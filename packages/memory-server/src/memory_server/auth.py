@@ -9,11 +9,11 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from memory_core.errors import InvalidError, UnauthorizedError
 from msgspec import Struct
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from memory_core.errors import InvalidError, UnauthorizedError
 from memory_server.limits import Kind, Limits
 
 OPEN_PATHS = frozenset({"/health"})
@@ -62,7 +62,7 @@ class AuthMiddleware:
             hint = digest(key).hex()[:8]
             return Principal(limited_as=f"key {hint}", key_hint=hint)
         if key is not None:
-            self._limits.count(Kind.FAILED_LOGIN, address)
+            self._limits.spend(Kind.FAILED_LOGIN, address)
         if scope["path"] in OPEN_PATHS:
             return Principal(limited_as=address)
         raise UnauthorizedError(

@@ -13,9 +13,9 @@ from typing import Any, TypeVar, Union
 from urllib.parse import parse_qsl
 
 import msgspec
-from memory_core.errors import InvalidError
 from starlette.requests import Request
 
+from memory_core.errors import InvalidError
 from memory_server.problems import HttpError, not_json, unsupported_media
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)

@@ -6,10 +6,10 @@ at 127.0.0.1 would make a stranger's page the same origin as this server (DNS re
 
 from urllib.parse import urlsplit
 
-from memory_core.errors import ForbiddenError
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from memory_core.errors import ForbiddenError
 from memory_server.problems import misdirected
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})

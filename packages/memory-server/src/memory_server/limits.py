@@ -10,10 +10,11 @@ from collections import OrderedDict
 from enum import Enum
 
 from limits import RateLimitItem, parse
-from memory_core.errors import InvalidError, RateLimitedError
 from slowapi import Limiter
 from slowapi.util import get_remote_address
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from memory_core.errors import InvalidError, RateLimitedError
 
 MAX_NAMES = 10_000
 
@@ -45,7 +46,7 @@ class Limits:
         }
         limiter = Limiter(key_func=get_remote_address, strategy="moving-window", storage_uri="memory://")
         self._counts = limiter.limiter
-        self._seen: OrderedDict[tuple[Kind, str], None] = OrderedDict()
+        self._seen: OrderedDict[tuple[Kind, str], RateLimitItem] = OrderedDict()
 
     @classmethod
     def off(cls) -> "Limits":
@@ -53,34 +54,32 @@ class Limits:
 
     def spend(self, kind: Kind, name: str) -> None:
         """Count one, or raise RateLimitedError with the time after which the next is possible."""
-        if not self.count(kind, name):
-            raise self._error(kind, name)
-
-    def count(self, kind: Kind, name: str) -> bool:
         rate = self._rates[kind]
-        if rate is None:
-            return True
-        self._remember(kind, name)
-        return bool(self._counts.hit(rate, kind.value, name))
+        if rate is not None:
+            self._remember(kind, name, rate)
+            if not self._counts.hit(rate, kind.value, name):
+                raise self._error(kind, name, rate)
 
     def refuse_if_used_up(self, kind: Kind, name: str) -> None:
+        """Raise RateLimitedError if another one would be too many; counts nothing."""
         rate = self._rates[kind]
         if rate is not None and (kind, name) in self._seen and not self._counts.test(rate, kind.value, name):
-            raise self._error(kind, name)
+            raise self._error(kind, name, rate)
 
-    def _error(self, kind: Kind, name: str) -> RateLimitedError:
-        rate = self._rates[kind]
+    def _error(self, kind: Kind, name: str, rate: RateLimitItem) -> RateLimitedError:
         reset_at = self._counts.get_window_stats(rate, kind.value, name).reset_time
         wait_s = max(1.0, math.ceil(reset_at - time.time()))
-        return RateLimitedError(f"too many {kind.value}, at most {rate}; retry in {wait_s:.0f} s", retry_after_s=wait_s)
+        return RateLimitedError(
+            f"rate limited, retry in {wait_s:.0f} s (at most {rate} for {kind.value})", retry_after_s=wait_s
+        )
 
-    def _remember(self, kind: Kind, name: str) -> None:
+    def _remember(self, kind: Kind, name: str, rate: RateLimitItem) -> None:
         """Forget the count of the name not seen for longest, so that invented names cannot fill the memory."""
-        self._seen[kind, name] = None
+        self._seen[kind, name] = rate
         self._seen.move_to_end((kind, name))
         if len(self._seen) > MAX_NAMES:
-            (old_kind, old_name), _ = self._seen.popitem(last=False)
-            self._counts.clear(self._rates[old_kind], old_kind.value, old_name)
+            (old_kind, old_name), old_rate = self._seen.popitem(last=False)
+            self._counts.clear(old_rate, old_kind.value, old_name)
 
 
 def kind_of(method: str, path: str) -> Kind:

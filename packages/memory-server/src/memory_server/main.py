@@ -7,10 +7,10 @@ import secrets
 import sys
 from collections.abc import Mapping, Sequence
 
-from memory_core.errors import InvalidError, MemoryServiceError, UnavailableError
-from memory_core.settings import add_flags, load_settings
 from msgspec.structs import replace
 
+from memory_core.errors import InvalidError, MemoryServiceError, UnavailableError
+from memory_core.settings import add_flags, load_settings
 from memory_server import __version__
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
 

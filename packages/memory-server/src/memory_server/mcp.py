@@ -14,11 +14,11 @@ from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from mcp.server.caching import CacheHint
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from memory_core.errors import InternalError, MemoryServiceError
-from memory_core.memories import Memories
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from memory_core.errors import InternalError, MemoryServiceError
+from memory_core.memories import Memories
 from memory_server import __version__
 from memory_server.auth import claims_of
 from memory_server.decoding import to_struct
@@ -27,6 +27,8 @@ from memory_server.problems import method_not_allowed
 from memory_server.tools import INSTRUCTIONS, TOOLS, Tool
 
 log = logging.getLogger("memory_server")
+
+CallContext = ServerRequestContext[dict[str, Any], Request]  # Any: the SDK's lifespan state, which is not used
 
 _HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
 
@@ -39,7 +41,7 @@ class McpEndpoint:
         self._limits = limits
         self._tools = {tool.name: tool for tool in TOOLS}
         schemas = {tool.name: tool.input_schema() for tool in TOOLS}
-        server: Server[Any] = Server(  # Any: the SDK's lifespan state, which is not used
+        server: Server[dict[str, Any]] = Server(
             "memory",
             version=__version__,
             instructions=INSTRUCTIONS,
@@ -63,20 +65,16 @@ class McpEndpoint:
             raise method_not_allowed(scope["method"], "POST")
         await self._manager.handle_request(scope, receive, send)
 
-    async def _list(
-        self, _: ServerRequestContext, __: mcp_types.PaginatedRequestParams | None
-    ) -> mcp_types.ListToolsResult:
+    async def _list(self, _: CallContext, __: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
         return self._listed
 
-    async def _call(
-        self, context: ServerRequestContext, params: mcp_types.CallToolRequestParams
-    ) -> mcp_types.CallToolResult:
+    async def _call(self, context: CallContext, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
         tool = self._tools.get(params.name)
         if tool is None:
             names = ", ".join(self._tools)
             raise MCPError(code=mcp_types.INVALID_PARAMS, message=f"no tool {params.name[:60]!r}; there are {names}")
         try:
-            return _text(await self._run(tool, params.arguments or {}, context.request))
+            return _text(await self._run(tool, params.arguments or {}, context))
         except MemoryServiceError as error:
             return _failed(error)
         except Exception:
@@ -84,7 +82,10 @@ class McpEndpoint:
             log.exception("%s failed", tool.name)
             return _failed(InternalError("the server failed at this; its log says why. Trying again may help"))
 
-    async def _run(self, tool: Tool, arguments: dict[str, Any], request: Request) -> str:
+    async def _run(self, tool: Tool, arguments: dict[str, Any], context: CallContext) -> str:
+        request = context.request
+        if request is None:
+            raise InternalError("a tool was called by another way than HTTP, so nobody knows by whom")
         self._limits.spend(tool.kind, request.state.principal.limited_as)
         return await tool.run(self._memories, to_struct(arguments, tool.arguments), claims_of(request.headers))
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from memory_core.errors import Problem
 
+from memory_core.errors import Problem
 from memory_server.problems import MEDIA_TYPE
 from memory_server.rest import PARQUET, Route
 

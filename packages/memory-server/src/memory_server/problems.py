@@ -7,9 +7,10 @@ import logging
 from collections.abc import Mapping
 
 import msgspec
-from memory_core.errors import InternalError, MemoryServiceError, Problem, RateLimitedError, problem_of
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from memory_core.errors import InternalError, MemoryServiceError, Problem, RateLimitedError, problem_of
 
 log = logging.getLogger("memory_server")
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from memory_core.engine.compose import EngineOptions, open_engine
 from memory_core.errors import InvalidError, UnavailableError
-
 from memory_server import __version__
 from memory_server.settings import ServerSettings
 

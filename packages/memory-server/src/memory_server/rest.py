@@ -1,5 +1,6 @@
 """The REST routes: decode, call the service, encode. Each route is one row, which OpenAPI is made from too."""
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -8,6 +9,11 @@ from typing import Any, TypeVar
 
 import anyio
 import msgspec
+from msgspec import UNSET, Struct, structs
+from starlette import types as asgi
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
 from memory_core.memories import Memories
 from memory_core.types import (
     BackfillReport,
@@ -27,11 +33,6 @@ from memory_core.types import (
     SearchResult,
     Stats,
 )
-from msgspec import UNSET, Struct, structs
-from starlette import types as asgi
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-
 from memory_server.auth import Claims, claims_of
 from memory_server.decoding import read_query, read_struct, too_large
 from memory_server.problems import unsupported_media
@@ -206,7 +207,7 @@ class TemporaryFile(FileResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            Path(self.path).unlink(missing_ok=True)
+            await asyncio.to_thread(Path(self.path).unlink, missing_ok=True)
 
 
 def clear_transfers(data_dir: Path) -> None:

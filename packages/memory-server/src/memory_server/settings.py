@@ -6,10 +6,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from memory_core.errors import InvalidError
-from memory_core.settings import Option
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
+
+from memory_core.errors import InvalidError
+from memory_core.settings import Option
 
 SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
 LOCAL_DATA_DIR = Path("~/.claude-memory")

@@ -99,10 +99,8 @@ def context_text(context: Context) -> str:
 
 
 def stats_text(stats: Stats) -> str:
-    lines = [
-        f"{stats.total_memories} memories, {stats.memories_with_embeddings} found by meaning, "
-        f"{stats.in_trash} in the trash; embeddings: {stats.embedding.state}"
-    ]
+    counted = f"{stats.total_memories} memories, {stats.memories_with_embeddings} of them with a vector"
+    lines = [f"{counted}, {stats.in_trash} in the trash; embeddings: {stats.embedding.state}"]
     for name, counts in (("type", stats.by_type), ("client", stats.by_client), ("project", stats.by_project)):
         if counts:
             lines.append(f"by {name}: " + ", ".join(f"{one_line(key)} {count}" for key, count in counts.items()))

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
-from memory_core.files import replacing
 
+from memory_core.files import replacing
 from memory_server import __version__
 
 FILE_NAME = "server.json"

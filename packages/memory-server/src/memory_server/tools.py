@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
 from memory_core.errors import InvalidError
 from memory_core.memories import Memories
 from memory_core.types import (
@@ -21,8 +23,6 @@ from memory_core.types import (
     SearchMode,
     SearchQuery,
 )
-from msgspec import UNSET, Meta, Struct, UnsetType
-
 from memory_server.auth import Claims
 from memory_server.limits import Kind
 from memory_server.rest import claimed, scoped

@@ -169,9 +169,11 @@ def query_params(query: msgspec.Struct) -> list[tuple[str, str]]:
     return params
 
 
-def _trust(url: str) -> ssl.SSLContext | bool:
+def _trust(url: str) -> ssl.SSLContext:
     # Reading the certificates of the world costs 80 ms, and plain HTTP needs none: an empty store trusts nobody.
-    return True if urlsplit(url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if urlsplit(url).scheme != "https":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return httpx.create_ssl_context()  # honours SSL_CERT_FILE and SSL_CERT_DIR, also for this machine
 
 
 def _failure(response: httpx.Response, url: str) -> MemoryServiceError:

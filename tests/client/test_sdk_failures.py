@@ -1,0 +1,362 @@
+"""What `MemoryClient` makes of everything that is not the answer it hoped for.
+
+The other side is a real socket that says what a proxy, another program or a dying server would say.
+"""
+
+import contextlib
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from memory_client.sdk import MemoryClient
+from memory_core.errors import (
+    AmbiguousIdError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    MemoryServiceError,
+    ModelUnavailableError,
+    NotFoundError,
+    RateLimitedError,
+    StorageFullError,
+    TooLargeError,
+    UnauthorizedError,
+    UnavailableError,
+)
+from memory_core.types import NewMemory
+from support.samples import a_memory
+
+
+@contextlib.contextmanager
+def answering(*answers: bytes) -> Iterator[str]:
+    """A listener that gives one of `answers` to each request on a connection of its own; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for answer in answers:
+                connection, _ = listener.accept()
+                with connection:
+                    _read_request(connection)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(10)
+
+
+def _read_request(connection: socket.socket) -> bytes:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += connection.recv(65536)
+        if received.startswith(b"\x16"):  # the beginning of TLS, which never becomes a request
+            return received
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head
+
+
+def an_answer(status: str, body: bytes, *headers: str, media: str = "application/problem+json") -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {media}", f"Content-Length: {len(body)}", "Connection: close"]
+    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
+
+
+def a_problem(status: str, code: str, detail: str = "what happened; what to do", more: str = "") -> bytes:
+    number = status.split(maxsplit=1)[0]
+    body = f'{{"type":"urn:x","title":"T","status":{number},"detail":"{detail}","code":"{code}"{more}}}'
+    return an_answer(status, body.encode())
+
+
+async def failure(url: str) -> MemoryServiceError:
+    async with MemoryClient(url, timeout_s=5) as memories:
+        with pytest.raises(MemoryServiceError) as caught:
+            await memories.get("1a2b3c4d")
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        ("422 Unprocessable Entity", "invalid", InvalidError),
+        ("401 Unauthorized", "unauthorized", UnauthorizedError),
+        ("403 Forbidden", "forbidden", ForbiddenError),
+        ("404 Not Found", "not-found", NotFoundError),
+        ("409 Conflict", "conflict", ConflictError),
+        ("409 Conflict", "ambiguous-id", AmbiguousIdError),
+        ("413 Content Too Large", "too-large", TooLargeError),
+        ("503 Service Unavailable", "unavailable", UnavailableError),
+        ("503 Service Unavailable", "model-unavailable", ModelUnavailableError),
+        ("507 Insufficient Storage", "storage-full", StorageFullError),
+        ("400 Bad Request", "a-code-of-the-future", MemoryServiceError),
+    ],
+)
+async def test_a_problem_becomes_the_error_that_the_engine_raised(
+    status: str, code: str, kind: type[MemoryServiceError]
+) -> None:
+    with answering(a_problem(status, code)) as url:
+        error = await failure(url)
+
+    assert type(error) is kind
+    assert str(error) == "what happened; what to do"
+
+
+async def test_a_limited_caller_learns_how_long_to_wait() -> None:
+    with answering(a_problem("429 Too Many Requests", "rate-limited", more=',"retry_after_s":12.5')) as url:
+        error = await failure(url)
+
+    assert isinstance(error, RateLimitedError)
+    assert error.retry_after_s == 12.5
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind", "says"),
+    [
+        ("502 Bad Gateway", (), UnavailableError, "502 Bad Gateway"),
+        ("504 Gateway Timeout", (), UnavailableError, "try again"),
+        ("401 Unauthorized", (), UnauthorizedError, "MEMORY_API_KEY"),
+        ("403 Forbidden", (), ForbiddenError, "403"),
+        ("413 Payload Too Large", (), TooLargeError, "proxy"),
+        ("429 Too Many Requests", ("Retry-After: 7",), RateLimitedError, "in 7 s"),
+        ("429 Too Many Requests", ("Retry-After: Wed, 21 Oct 2026 07:28:00 GMT",), RateLimitedError, "in 1 s"),
+        ("404 Not Found", (), UnavailableError, "is it a memory server"),
+        ("301 Moved Permanently", ("Location: https://memory.lan/",), UnavailableError, "https://memory.lan/"),
+    ],
+)
+async def test_a_page_of_a_proxy_becomes_a_sentence_that_helps(
+    status: str, headers: tuple[str, ...], kind: type[MemoryServiceError], says: str
+) -> None:
+    with answering(an_answer(status, b"<html><h1>nginx</h1></html>", *headers, media="text/html")) as url:
+        error = await failure(url)
+
+    assert type(error) is kind
+    assert says in str(error)
+    assert url in str(error)
+    assert "<html>" not in str(error)
+
+
+async def test_a_redirect_is_not_followed_so_that_the_key_stays_with_its_server() -> None:
+    """The listener takes one connection; following would wait for a second one."""
+    with answering(an_answer("307 Temporary Redirect", b"", "Location: /elsewhere")) as url:
+        assert "redirects to /elsewhere" in str(await failure(url))
+
+
+@pytest.mark.parametrize("body", [b"<html>welcome</html>", b'{"status": "ok"}', b"", b"\xff\xfe", b'{"id": 1}'])
+async def test_a_success_that_is_no_memory_is_not_taken_for_one(body: bytes) -> None:
+    with answering(an_answer("200 OK", body, media="application/json")) as url:
+        error = await failure(url)
+
+    assert isinstance(error, UnavailableError)
+    assert "is it a memory server" in str(error)
+
+
+async def test_fields_of_a_newer_server_are_no_obstacle() -> None:
+    body = msgspec.json.encode(msgspec.to_builtins(a_memory()) | {"pinned": True})
+    with answering(an_answer("200 OK", body, media="application/json")) as url:
+        async with MemoryClient(url) as memories:
+            assert await memories.get("1a2b3c4d") == a_memory()
+
+
+async def test_a_type_of_a_newer_server_says_that_versions_differ() -> None:
+    body = b'{"status":"ok","version":"9.0","embedding":{"state":"dreaming"}}'
+    with answering(an_answer("200 OK", body, media="application/json")) as url:
+        async with MemoryClient(url) as memories:
+            with pytest.raises(UnavailableError, match=r"another version.*dreaming"):
+                await memories.health()
+
+
+async def test_a_route_that_an_older_server_lacks_is_no_missing_memory() -> None:
+    with answering(a_problem("404 Not Found", "no-route")) as url:
+        error = await failure(url)
+
+    assert type(error) is UnavailableError
+    assert "older" in str(error)
+
+
+async def test_nobody_listening_names_the_address_and_what_to_check() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    error = await failure(f"http://127.0.0.1:{port}")
+
+    assert isinstance(error, UnavailableError)
+    assert f"cannot reach http://127.0.0.1:{port}" in str(error)
+    assert "MEMORY_SERVER" in str(error)
+
+
+async def test_a_name_that_nobody_knows_is_the_same() -> None:
+    error = await failure("http://no-such-host.invalid:8420")
+
+    assert isinstance(error, UnavailableError)
+    assert "cannot reach http://no-such-host.invalid:8420" in str(error)
+
+
+async def test_a_server_that_dies_in_the_middle_warns_before_a_repeat() -> None:
+    with answering(b"HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{") as url:
+        async with MemoryClient(url) as memories:
+            with pytest.raises(UnavailableError, match="look before you repeat"):
+                await memories.add(NewMemory(content="kept or not?"))
+
+
+async def test_a_server_that_never_answers_is_given_up_after_the_time_limit() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        async with MemoryClient(url, timeout_s=0.2) as memories:
+            with pytest.raises(UnavailableError, match=r"did not answer within 0\.2 s"):
+                await memories.health()
+
+
+async def test_https_towards_plain_http_is_a_sentence_too() -> None:
+    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
+        error = await failure(url.replace("http://", "https://"))
+
+    assert isinstance(error, UnavailableError)
+
+
+async def test_a_certificate_that_nobody_vouches_for_names_the_way_out(tmp_path: Path) -> None:
+    with tls_listener(tmp_path) as (url, _):
+        error = await failure(url)
+
+    assert isinstance(error, UnavailableError)
+    assert "SSL_CERT_FILE" in str(error)
+
+
+async def test_ssl_cert_file_vouches_for_a_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tls_listener(tmp_path) as (url, authority):
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        error = await failure(url)
+
+    assert isinstance(error, NotFoundError)
+
+
+@contextlib.contextmanager
+def tls_listener(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Answers "no such memory" over TLS, with a certificate of its own for 127.0.0.1."""
+    certificate, key = make_certificate(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            plain, _ = listener.accept()
+            refused = contextlib.suppress(ssl.SSLError, ConnectionError)
+            with plain, refused, context.wrap_socket(plain, server_side=True) as connection:
+                _read_request(connection)
+                connection.sendall(a_problem("404 Not Found", "not-found"))
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", certificate
+        thread.join(10)
+
+
+def make_certificate(folder: Path) -> tuple[Path, Path]:
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=memory"
+    command += f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    return certificate, key
+
+
+# ── The local server ──
+
+
+async def test_a_local_server_that_left_is_found_again_without_repeating_a_write() -> None:
+    """The first address has nobody; the client asks where the server is now and sends the request there, once."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        gone = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    asked: list[str] = []
+    with answering(a_problem("507 Insufficient Storage", "storage-full")) as url:
+
+        def locate() -> tuple[str, str | None]:
+            asked.append("again")
+            return url, "token"
+
+        async with MemoryClient(gone, locate=locate) as memories:
+            with pytest.raises(StorageFullError):
+                await memories.add(NewMemory(content="x"))
+
+    assert asked == ["again"]
+
+
+# ── Proxies ──
+
+
+async def test_a_proxy_of_the_environment_is_used_for_others_and_never_for_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The key of a local server must not travel through the company's proxy."""
+    with answering(a_problem("404 Not Found", "not-found", "the proxy was asked")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.setenv("NO_PROXY", "")
+        elsewhere = await failure("http://memory.example:8420")
+    assert str(elsewhere) == "the proxy was asked"
+
+    with answering(a_problem("404 Not Found", "not-found", "the server was asked")) as url:
+        here = await failure(url)
+    assert str(here) == "the server was asked"
+
+
+# ── Files ──
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+async def test_an_export_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
+    with answering(b"HTTP/1.1 200 OK\r\nX-Memory-Count: 9\r\nContent-Length: 5000\r\n\r\nPAR1") as url:
+        async with MemoryClient(url) as memories:
+            with pytest.raises(UnavailableError):
+                await memories.export_parquet(tmp_path / "all.parquet")
+
+    assert names_in(tmp_path) == []
+
+
+async def test_an_export_counts_its_bytes_and_appears_whole(tmp_path: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    with answering(an_answer("200 OK", b"p" * 1_000_000, "X-Memory-Count: 9", media="application/octet-stream")) as url:
+        async with MemoryClient(url) as memories:
+            count = await memories.export_parquet(
+                tmp_path / "all.parquet", progress=lambda done, total: seen.append((done, total))
+            )
+
+    assert count == 9
+    assert (tmp_path / "all.parquet").read_bytes() == b"p" * 1_000_000
+    assert seen[-1] == (1_000_000, 1_000_000)
+    assert names_in(tmp_path) == ["all.parquet"]
+
+
+async def test_an_export_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with answering(an_answer("200 OK", b"PAR1", "X-Memory-Count: 0", media="application/octet-stream")) as url:
+        async with MemoryClient(url) as memories:
+            with pytest.raises(NotFoundError, match="does not exist"):
+                await memories.export_parquet(tmp_path / "nowhere" / "all.parquet")
+
+
+async def test_an_import_of_nothing_asks_no_server(tmp_path: Path) -> None:
+    async with MemoryClient("http://127.0.0.1:1") as memories:
+        with pytest.raises(NotFoundError, match=r"missing\.parquet does not exist"):
+            await memories.import_parquet(tmp_path / "missing.parquet")
+        with pytest.raises(InvalidError, match="directory"):
+            await memories.import_parquet(tmp_path)
+
+
+async def test_an_import_sends_the_file_piece_by_piece(tmp_path: Path) -> None:
+    file = tmp_path / "all.parquet"
+    file.write_bytes(b"p" * 1_000_000)
+    seen: list[tuple[int, int | None]] = []
+    with answering(an_answer("200 OK", b'{"imported":3,"unchanged":0}', media="application/json")) as url:
+        async with MemoryClient(url) as memories:
+            report = await memories.import_parquet(file, progress=lambda done, total: seen.append((done, total)))
+
+    assert report.imported == 3
+    assert seen[-1] == (1_000_000, 1_000_000)
+    assert len(seen) > 2

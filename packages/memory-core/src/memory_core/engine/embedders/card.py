@@ -28,7 +28,6 @@ class Pooling(StrEnum):
 class ModelCard(Struct, frozen=True, kw_only=True):
     """`max_tokens` counts the special tokens too. Prompts are put before what is embedded."""
 
-    pooling: Pooling
     max_tokens: int
     query_prompt: str
     document_prompt: str
@@ -60,12 +59,11 @@ def own_graph(folder: Path) -> Path | None:
 
 
 def read_card(folder: Path, *, name: str) -> ModelCard:
-    """Raises ModelUnavailableError for a folder that asks for a step which is not built here."""
+    """Raises ModelUnavailableError where a file cannot be read."""
     try:
         sentence = _json(folder / "sentence_bert_config.json")
         query_prompt, document_prompt = _prompts(_json(folder / "config_sentence_transformers.json"), name)
         return ModelCard(
-            pooling=_pooling(folder),
             max_tokens=_max_tokens(folder, sentence),
             query_prompt=query_prompt,
             document_prompt=document_prompt,
@@ -81,15 +79,19 @@ def _json(path: Path) -> dict[str, Any]:
     return settings
 
 
-def _pooling(folder: Path) -> Pooling:
-    """Mean where nothing is said, as sentence-transformers does it."""
+def modules(folder: Path) -> list[tuple[str, str]]:
+    """The model's steps: the name of each one's class, and its folder within the model's (empty for the encoder)."""
     listing = folder / "modules.json"
-    modules = json.loads(listing.read_bytes()) if listing.is_file() else []
+    found = json.loads(listing.read_bytes()) if listing.is_file() else []
+    return [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in found]
+
+
+def read_pooling(folder: Path) -> Pooling:
+    """Mean where nothing is said, as sentence-transformers does it. Raises ModelUnavailableError for other steps."""
     pooling = Pooling.MEAN
-    for module in modules:
-        kind = module["type"].rsplit(".", 1)[-1]
+    for kind, path in modules(folder):
         if kind == "Pooling":
-            pooling = _pooling_mode(_json(folder / module["path"] / "config.json"), folder)
+            pooling = _pooling_mode(_json(folder / path / "config.json"), folder)
         elif kind not in ("Transformer", "Normalize"):
             raise ModelUnavailableError(
                 f"The model in {folder} has a module {kind}, which the embedder onnx does not know; "

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memory_core.engine.embedders.architectures import objection
-from memory_core.engine.embedders.card import OWN_GRAPHS, WEIGHTS
+from memory_core.engine.embedders.card import OWN_GRAPHS, WEIGHTS, modules
 from memory_core.errors import ModelUnavailableError
 from memory_core.files import FileLock
 
@@ -29,7 +29,6 @@ _SMALL = (
     "tokenizer_config.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
-    "1_Pooling/config.json",
 )
 
 
@@ -80,6 +79,8 @@ def _fetch(hub: "HfApi", repository: str, folder: Path) -> None:
             hub.hf_hub_download(repository, name, revision=info.sha, local_dir=partial, etag_timeout=TIMEOUT_S)
 
     fetch(name for name in _SMALL if name in present)
+    steps = tuple(f"{path}/" for _, path in modules(partial) if path)
+    fetch(sorted(name for name in present if name.startswith(steps)))
     config = json.loads((partial / "config.json").read_bytes())
     fetch([WEIGHTS] if WEIGHTS in present else ())
     if objection(config) or WEIGHTS not in present:

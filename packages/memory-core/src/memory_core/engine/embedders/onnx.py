@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from memory_core.engine.embedders import models
 from memory_core.engine.embedders.architectures import CONVERTER_VERSION
-from memory_core.engine.embedders.card import ModelCard, Pooling, own_graph, read_card
+from memory_core.engine.embedders.card import ModelCard, Pooling, own_graph, read_card, read_pooling
 from memory_core.engine.embedders.tokens import Tokens
 from memory_core.engine.ports import EmbedderOptions, ModelIdentity, Vectors
 from memory_core.errors import ModelUnavailableError, UnavailableError
@@ -29,17 +29,25 @@ def load_embedder(name: str, options: EmbedderOptions) -> "OnnxEmbedder":
     """Blocks for as long as it takes to find, convert and load the model. Raises ModelUnavailableError."""
     model = models.find(name, options)
     card = read_card(model.folder, name=model.name)
+    pooling = read_pooling(model.folder)
     graph = own_graph(model.folder) or _converted(model, options)
-    return OnnxEmbedder(model, card, Tokens(model.folder, card), _session(graph, threads=options.threads))
+    session = _session(graph, threads=options.threads)
+    return OnnxEmbedder(model, card, pooling, Tokens(model.folder, card), session)
 
 
 class OnnxEmbedder:
     """An `Embedder`. Several threads may use it at once; the session runs them side by side."""
 
     def __init__(
-        self, model: models.Model, card: ModelCard, tokens: Tokens, session: onnxruntime.InferenceSession
+        self,
+        model: models.Model,
+        card: ModelCard,
+        pooling: Pooling,
+        tokens: Tokens,
+        session: onnxruntime.InferenceSession,
     ) -> None:
         self._card = card
+        self._pooling = pooling
         self._tokens = tokens
         self._session: onnxruntime.InferenceSession | None = session
         self._inputs = [each.name for each in session.get_inputs()]
@@ -91,7 +99,7 @@ class OnnxEmbedder:
             mask[row, : len(each)] = 1
         feed = {"input_ids": tokens, "attention_mask": mask, "token_type_ids": np.zeros_like(tokens)}
         hidden = session.run([self._output], {name: feed[name] for name in self._inputs})[0]
-        return _unit(_pooled(hidden.astype(np.float32, copy=False), mask, self._card.pooling))
+        return _unit(_pooled(hidden.astype(np.float32, copy=False), mask, self._pooling))
 
 
 def _batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:

@@ -195,4 +195,4 @@ def reason(error: OSError) -> str:
         return "it does not answer"
     if isinstance(error, socket.gaierror):
         return "no machine of that name is known here"
-    return (error.strerror or str(error) or type(error).__name__).lower()
+    return error.strerror.lower() if error.strerror else str(error) or type(error).__name__

@@ -19,9 +19,9 @@ from memory_server import __version__, openapi
 from memory_server.access_log import AccessLogMiddleware
 from memory_server.activity import Activity, ActivityMiddleware, leave_when_idle, maintain_when_idle
 from memory_server.auth import AuthMiddleware
+from memory_server.deferred import Deferred, Endpoint
 from memory_server.guard import GuardMiddleware, allowed_hosts
 from memory_server.limits import LimitMiddleware, Limits
-from memory_server.mcp import McpEndpoint
 from memory_server.problems import HttpError, ProblemMiddleware, method_not_allowed, no_route, response_of
 from memory_server.rest import Rest, Route, clear_transfers
 from memory_server.settings import ServerSettings
@@ -54,7 +54,7 @@ def create_app(
 ) -> Starlette:
     """A new application around `service`, which it starts and closes. Enter its lifespan once."""
     limits = Limits.off() if local else Limits(reads=settings.limit_reads, writes=settings.limit_writes)
-    mcp = McpEndpoint(service, limits, max_body_bytes=settings.max_body_bytes)
+    mcp = Deferred(lambda: _mcp_endpoint(service, limits, max_body_bytes=settings.max_body_bytes))
     activity = activity or Activity()
 
     @contextlib.asynccontextmanager
@@ -81,7 +81,14 @@ def create_app(
     return app
 
 
-def _add_routes(app: Starlette, routes: list[Route], mcp: McpEndpoint, local: Local | None) -> None:
+def _mcp_endpoint(service: Service, limits: Limits, *, max_body_bytes: int) -> Endpoint:
+    # Imported on demand: see `deferred`.
+    from memory_server.mcp import McpEndpoint
+
+    return McpEndpoint(service, limits, max_body_bytes=max_body_bytes)
+
+
+def _add_routes(app: Starlette, routes: list[Route], mcp: Endpoint, local: Local | None) -> None:
     spec = openapi.document(routes, version=__version__)
     described, shown = msgspec.json.encode(spec), openapi.page(spec)
 

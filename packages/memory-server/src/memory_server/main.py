@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from memory_core.errors import InvalidError, MemoryServiceError, UnavailableError
+from memory_core.errors import InvalidError, MemoryServiceError
 from memory_core.settings import add_flags, load_settings
 from memory_server import __version__
+from memory_server.process import InUseError, run
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
 
 FAILED, MISUSED, IN_USE = 1, 2, 3
@@ -19,17 +20,14 @@ _NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 after a stop in order, 2 for a wrong setting, 3 if the store cannot be had: mostly, another process has it."""
+    """0 after a stop in order, 2 for a wrong setting, 3 if another server has the data folder, 1 for all else."""
     flags = vars(parser().parse_args(argv))
     try:
         settings = local_settings(os.environ, flags) if flags.pop("local") else remote_settings(os.environ, flags)
-        # Imported here, so that --help, --version and a wrong setting are answered at once.
-        from memory_server.process import run
-
         run(settings)
     except InvalidError as error:
         return _sorry(error, MISUSED)
-    except UnavailableError as error:
+    except InUseError as error:
         return _sorry(error, IN_USE)
     except MemoryServiceError as error:
         return _sorry(error, FAILED)

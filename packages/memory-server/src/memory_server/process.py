@@ -1,6 +1,6 @@
 """One server process: take the port and the store, say when ready, serve, and leave with everything on disk.
 
-Opening the store comes before importing the web part, so that the loser of a race for it leaves quickly.
+What can be refused quickly is tried first: the folder, the port, the store, and only then a second of imports.
 """
 
 import contextlib
@@ -9,29 +9,38 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from memory_core.engine.compose import EngineOptions, open_engine
 from memory_core.errors import InvalidError, UnavailableError
+from memory_core.files import FileLock
 from memory_server import __version__
 from memory_server.settings import ServerSettings
 
 GRACE_S = 10
 
 
+class InUseError(UnavailableError):
+    """Another server has the data folder. Its process may be about to announce itself, or to leave."""
+
+
 def run(settings: ServerSettings) -> None:
     """Serve until told to stop. Raises MemoryServiceError if it cannot start."""
+    held = hold(settings.data_dir)
     listener = bind(settings.host, settings.port)
+    # Heavy parts are imported here, once the port and the folder are ours.
+    from memory_core.engine.compose import EngineOptions, open_engine
+
     service = open_engine(
         EngineOptions(
             data_dir=settings.data_dir,
             store=settings.store,
             embedder=settings.embedder,
+            model_cache=settings.model_cache,
             model_download=settings.model_download,
             threads=settings.threads,
             memory_limit=settings.memory_limit,
         )
     )
-    # Imported here: the web part takes a second, which a server that cannot have its store need not spend.
     import uvicorn
 
     from memory_server import state
@@ -80,6 +89,26 @@ def run(settings: ServerSettings) -> None:
     finally:
         if settings.local:
             state.withdraw(settings.data_dir, instance=instance)
+        held.release()
+
+
+def hold(data_dir: Path) -> FileLock:
+    """One server a data folder: the loser of a race for it knows so at once, before it imports or opens anything.
+
+    Raises InUseError. The store has a lock of its own, against programs that are no server.
+    """
+    lock = FileLock(data_dir / "server.lock")
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        free = lock.acquire()
+    except OSError as error:
+        raise UnavailableError(
+            f"{data_dir} cannot hold the memories ({error.strerror}); make it a folder this user can write, or choose "
+            "another with --data-dir"
+        ) from error
+    if not free:
+        raise InUseError(f"{data_dir} is in use by another memory-server; stop that one, or talk to it")
+    return lock
 
 
 def bind(host: str, port: int) -> socket.socket:

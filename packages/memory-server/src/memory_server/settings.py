@@ -29,6 +29,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     embedder: Annotated[
         str, Option("MEMORY_EMBEDDER", "model for search by meaning: onnx:NAME, sentence-transformers:NAME, none")
     ] = "onnx:all-MiniLM-L6-v2"
+    model_cache: Annotated[
+        Path | None, Option("MEMORY_MODEL_CACHE", "folder for models; by default one in the data folder")
+    ] = None
     model_download: Annotated[bool, Option("MEMORY_MODEL_DOWNLOAD", "whether a missing model may be downloaded")] = True
     threads: Annotated[
         int, Option("MEMORY_THREADS", "threads for the store and the model; 0: one a processor, at most 4"), Meta(ge=0)

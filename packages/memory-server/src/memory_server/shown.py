@@ -95,12 +95,13 @@ def search_text(result: SearchResult, *, project_id: str | None) -> str:
 def context_text(context: Context) -> str:
     if not context.has_context:
         return "No memories yet for this project."
-    return fenced(visible(context.summary))
+    return visible(context.summary)  # the engine has put its own fence around what is stored
 
 
 def stats_text(stats: Stats) -> str:
     counted = f"{stats.total_memories} memories, {stats.memories_with_embeddings} of them with a vector"
-    lines = [f"{counted}, {stats.in_trash} in the trash; embeddings: {stats.embedding.state}"]
+    embedding = f"embeddings: {stats.embedding.state}, {stats.embedding.pending} pending"
+    lines = [f"{counted}, {stats.in_trash} in the trash; {embedding}"]
     for name, counts in (("type", stats.by_type), ("client", stats.by_client), ("project", stats.by_project)):
         if counts:
             lines.append(f"by {name}: " + ", ".join(f"{one_line(key)} {count}" for key, count in counts.items()))

@@ -37,9 +37,9 @@ class Answers:
         """What to tell `message` while the server is away; None if it is no such question."""
         if not self.serves(message):
             return None
-        known = self._load().get(_key(message))
+        known = self._load().get(key(message))
         if known is None:
-            known = _read(_SNAPSHOT).get(_key(message))
+            known = _read(_SNAPSHOT).get(key(message))
         if known is None:
             return None
         result = dict(known)
@@ -56,9 +56,9 @@ class Answers:
         if not self.serves(message):
             return
         known = self._load()
-        if known.get(_key(message)) == result:
+        if known.get(key(message)) == result:
             return
-        known[_key(message)] = result
+        known[key(message)] = result
         if self._cache_dir is None:
             return
         try:
@@ -83,7 +83,8 @@ class Answers:
         return os.path.join(self._cache_dir, f"{hashlib.sha256(self._server.encode()).hexdigest()}.json")
 
 
-def _key(message: Message) -> str:
+def key(message: Message) -> str:
+    """Under what name an answer to `message` is kept: each protocol era asks and is told in its own way."""
     return message.method if message.version is None else f"{message.version} {message.method}"
 
 

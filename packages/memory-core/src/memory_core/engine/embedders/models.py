@@ -85,7 +85,7 @@ def _local_folders(name: str, short: str, cache_dir: Path) -> Iterator[Path]:
 
 
 def _cache_folder(short: str, cache_dir: Path) -> Path:
-    return cache_dir / "models" / short
+    return cache_dir / short
 
 
 def _repository(name: str) -> str:

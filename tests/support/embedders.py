@@ -1,0 +1,40 @@
+"""The real embedders, for tests: all-MiniLM-L6-v2 from the wheel of the development environment."""
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from memory_core.engine.embedders import models
+from memory_core.engine.ports import Embedder, EmbedderOptions
+
+MODEL = "all-MiniLM-L6-v2"
+
+needs_sentence_transformers = pytest.mark.skipif(
+    importlib.util.find_spec("sentence_transformers") is None,
+    reason="the extra sentence-transformers is not installed; scripts/dev/test-sentence-transformers runs this",
+)
+
+
+def offline(cache_dir: Path) -> EmbedderOptions:
+    return EmbedderOptions(cache_dir=cache_dir, download=False, threads=2)
+
+
+@cache
+def model_folder() -> Path:
+    """Where the wheel keeps the model's files."""
+    folders = models._local_folders(MODEL, MODEL, Path("/nonexistent"))
+    return next(folder for folder in folders if folder.is_dir())
+
+
+def onnx(cache_dir: Path) -> Embedder:
+    from memory_core.engine.embedders.onnx import load_embedder
+
+    return load_embedder(MODEL, offline(cache_dir))
+
+
+def sentence_transformers(cache_dir: Path) -> Embedder:
+    from memory_core.engine.embedders.sentence_transformers import load_embedder
+
+    return load_embedder(MODEL, offline(cache_dir))

@@ -229,8 +229,8 @@ def _memory(fields: dict[str, Any]) -> Memory:
 def _model(fields: dict[str, Any]) -> ModelIdentity | None:
     if fields["embedding"] is None:
         return None
-    given = {name: fields[f"embedding_{name}"] for name in ModelIdentity.__struct_fields__}
-    return convert(given, ModelIdentity)
+    given = {"name": fields["embedding_model"], "revision": fields["embedding_revision"]}
+    return convert(given | {"dimension": fields["embedding_dimension"]}, ModelIdentity)
 
 
 def _vectors(pieces: list[list[float]] | None, model: ModelIdentity | None) -> Vectors | None:

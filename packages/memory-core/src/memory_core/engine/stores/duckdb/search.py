@@ -19,7 +19,7 @@ from memory_core.errors import InvalidError
 from memory_core.types import Scope
 
 CANDIDATES = """
-WITH scoped AS (SELECT doc, dl FROM memories WHERE {scope}),
+WITH scoped AS MATERIALIZED (SELECT doc, dl FROM memories WHERE {scope}),
 {lexical},
 {semantic},
 chosen AS (SELECT doc FROM lexical_best UNION SELECT doc FROM semantic_best)
@@ -29,7 +29,7 @@ ORDER BY memories.doc
 """
 LEXICAL = """
 totals AS (SELECT count(*)::DOUBLE AS n, avg(dl) AS average FROM scoped),
-hits AS (
+hits AS MATERIALIZED (
     SELECT term, doc, tf, dl FROM (
         SELECT term, doc, tf, dl FROM postings WHERE term = ANY($terms)
         UNION ALL

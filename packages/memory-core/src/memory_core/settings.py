@@ -145,9 +145,15 @@ def _plain(kind: Any) -> Any:
     return kind
 
 
-def _bounds(kind: Any) -> tuple[float | None, float | None]:
+def _bounds(kind: Any) -> str:
+    """` from 0 to 9`, ` of at least 1`, ` above 0`; empty where any number goes."""
     found = [extra for extra in getattr(kind, "__metadata__", ()) if isinstance(extra, msgspec.Meta)]
-    return (found[0].ge, found[0].le) if found else (None, None)
+    bounds = found[0] if found else msgspec.Meta()
+    if bounds.ge is not None and bounds.le is not None:
+        return f" from {bounds.ge} to {bounds.le}"
+    if bounds.ge is not None:
+        return f" of at least {bounds.ge}"
+    return f" above {bounds.gt}" if bounds.gt is not None else ""
 
 
 def _word(kind: Any) -> str:
@@ -165,11 +171,8 @@ def _allowed(kind: Any) -> str:
         return "one of " + ", ".join(str(member.value) for member in plain)
     if plain is bool:
         return "true or false"
-    low, high = _bounds(kind)
-    number = "a whole number" if plain is int else "a number" if plain is float else "text"
-    if low is not None and high is not None:
-        return f"{number} from {low} to {high}"
-    return number + (f" of at least {low}" if low is not None else f" of at most {high}" if high is not None else "")
+    word = "a whole number" if plain is int else "a number" if plain is float else "text"
+    return word + _bounds(kind)
 
 
 def _shown(value: Any) -> str:

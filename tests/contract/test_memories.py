@@ -134,10 +134,10 @@ async def test_an_id_that_nobody_has_is_not_found(memories: Memories) -> None:
         await memories.delete("0123456789ab")
 
 
-@pytest.mark.parametrize("bad", ["abc", "not-hex!", "", "../../etc"])
-async def test_what_cannot_be_an_id_is_refused(memories: Memories, bad: str) -> None:
-    with pytest.raises((InvalidError, NotFoundError)):
-        await memories.update(bad, MemoryPatch(content="x"))
+async def test_what_cannot_be_an_id_is_refused(memories: Memories) -> None:
+    for bad in ("abc", "not-hex!", "..%2f..%2fetc"):
+        with pytest.raises((InvalidError, NotFoundError)):
+            await memories.update(bad, MemoryPatch(content="x"))
 
 
 # ── Changing ──
@@ -289,25 +289,26 @@ SCOPES: dict[str, tuple[dict[str, object], set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", SCOPES)
-async def test_a_search_sees_its_scope_and_nothing_else(memories: Memories, case: str) -> None:
-    fields, expected = SCOPES[case]
+async def test_a_search_sees_its_scope_and_nothing_else(memories: Memories) -> None:
+    """One test for all scopes: an implementation may start a server for each test."""
     await keep_one_of_each(memories)
 
-    hits = await found(memories, "alpha cache", **fields)
+    seen = {case: await found(memories, "alpha cache", **fields) for case, (fields, _) in SCOPES.items()}
 
-    assert {hit.split()[-1] for hit in hits} == expected
+    assert last_words(seen) == {case: expected for case, (_, expected) in SCOPES.items()}
 
 
 @needs("list")
-@pytest.mark.parametrize("case", SCOPES)
-async def test_a_list_sees_its_scope_and_nothing_else(memories: Memories, case: str) -> None:
-    fields, expected = SCOPES[case]
+async def test_a_list_sees_its_scope_and_nothing_else(memories: Memories) -> None:
     await keep_one_of_each(memories)
 
-    kept = await listed(memories, **fields)
+    seen = {case: await listed(memories, **fields) for case, (fields, _) in SCOPES.items()}
 
-    assert {content.split()[-1] for content in kept} == expected
+    assert last_words(seen) == {case: expected for case, (_, expected) in SCOPES.items()}
+
+
+def last_words(seen: dict[str, list[str]]) -> dict[str, set[str]]:
+    return {case: {content.split()[-1] for content in found} for case, found in seen.items()}
 
 
 @needs("list")
@@ -348,7 +349,7 @@ async def test_keyword_search_falls_back_to_the_exact_substring(memories: Memori
 
     assert len(await found(memories, "oobarba")) == 1
     assert len(await found(memories, "BAZ%_1")) == 1
-    assert await found(memories, "baz%%1") == []
+    assert await found(memories, "BAZ%%%") == []
 
 
 async def test_chinese_words_are_found_inside_a_sentence(memories: Memories) -> None:

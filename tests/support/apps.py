@@ -1,0 +1,28 @@
+"""The server's application in the process of a test, over a real store, for what a real process would be too slow for."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from memory_core.engine.compose import EngineOptions, open_engine
+from memory_server.app import create_app
+from memory_server.settings import ServerSettings
+
+
+class MakeApp(Protocol):
+    """Gives a client of a new application with these settings (see `ServerSettings`)."""
+
+    async def __call__(self, **settings: object) -> httpx.AsyncClient: ...
+
+
+@asynccontextmanager
+async def calling(folder: Path, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
+    service = open_engine(EngineOptions(data_dir=folder, embedder="none", threads=1))
+    app = create_app(service, ServerSettings(data_dir=folder, **settings))  # type: ignore[arg-type]
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app, client=("192.0.2.1", 5000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8420") as client:
+            yield client

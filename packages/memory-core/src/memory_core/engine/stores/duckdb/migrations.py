@@ -83,9 +83,9 @@ def migrate(
 ) -> None:
     """Apply what is missing, in order. `snapshot` copies the file and is called with the version it is at."""
     missing = unapplied(connection, migrations, path)
+    is_new = len(missing) == len(migrations)
     for migration in missing:
-        before = migration.version - 1
-        kept = snapshot(before) if before else None
+        kept = None if is_new else snapshot(migration.version - 1)
         _apply(connection, migration, path, kept)
     if missing:
         connection.execute("CHECKPOINT").fetchall()

@@ -1,0 +1,91 @@
+"""kill -9 in the midst of writing: what was acknowledged is there, and the index agrees with the rows."""
+
+import contextlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memory_core.engine.ports import StoreOptions
+from memory_core.engine.stores.duckdb import open_store
+from memory_core.types import Scope
+from support.stores import MODEL, embed, entry_of, plain_bm25, probe, random_vectors
+
+WRITER = """
+import sys
+from pathlib import Path
+
+from memory_core.engine.ports import StoreOptions
+from memory_core.engine.stores.duckdb import open_store
+from memory_core.types import Scope
+from support.stores import MODEL, edited, embed, entry, random_vectors
+
+store = open_store("", StoreOptions(data_dir=Path(sys.argv[1]), threads=1, min_free_bytes=0))
+store.use_model(MODEL)
+number = store.counts(Scope()).total
+while True:
+    one = entry(f"number n{number} of many")
+    store.insert([one])
+    print("insert", one.memory.id, f"n{number}", flush=True)
+    if number % 3 == 0:
+        embed(store, {one.memory.id: random_vectors(number)})
+        print("embed", one.memory.id, number, flush=True)
+    if number % 5 == 0:
+        store.change(one.memory.id, edited(content=f"changed n{number} c{number}"))
+        print("change", one.memory.id, f"c{number}", flush=True)
+    if number % 7 == 0:
+        store.maintain()
+    number += 1
+"""
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_by_killing_the_writer(tmp_path: Path) -> None:
+    terms: dict[str, str] = {}  # id → the newest word that was acknowledged to be in it
+    embedded: set[str] = set()
+    for round_ in range(4):
+        _write_and_be_killed(tmp_path, terms, embedded, lines=15 + 8 * round_)
+        _check(tmp_path, terms, embedded)
+
+
+def _write_and_be_killed(folder: Path, terms: dict[str, str], embedded: set[str], *, lines: int) -> None:
+    tests = Path(__file__).parents[3]
+    command = [sys.executable, "-c", WRITER, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tests) as writer:
+        assert writer.stdout is not None
+        for _ in range(lines):
+            _note(writer.stdout.readline(), terms, embedded)
+        writer.kill()
+        for line in writer.stdout:  # acknowledged before it died
+            if line.endswith("\n"):
+                _note(line, terms, embedded)
+
+
+def _note(line: str, terms: dict[str, str], embedded: set[str]) -> None:
+    verb, memory_id, what = line.split()
+    if verb == "embed":
+        embedded.add(memory_id)
+    else:
+        terms[memory_id] = what
+        if verb == "change":
+            embedded.discard(memory_id)
+
+
+def _check(folder: Path, terms: dict[str, str], embedded: set[str]) -> None:
+    with contextlib.closing(open_store("", StoreOptions(data_dir=folder, threads=1, min_free_bytes=0))) as store:
+        memories = {memory.id: memory for batch in store.export() for memory in (one.memory for one in batch)}
+        assert terms.keys() <= memories.keys()
+        for memory_id, term in terms.items():
+            assert term in memories[memory_id].content.split()
+        everything = [entry_of(memory) for memory in memories.values()]
+        for term in ("number", "changed", *list(terms.values())[-5:]):
+            found = {one.memory.id: one.bm25 for one in store.candidates(probe(term), Scope())}
+            assert found == pytest.approx(plain_bm25(everything, [term])), "the index agrees with the rows"
+        without = {pending.memory.id for pending in store.pending(limit=10_000)}
+        assert {memory_id for memory_id in memories if store.vectors_of(memory_id) is None} == without
+        changed = {memory_id for memory_id in memories if memories[memory_id].content.startswith("changed")}
+        assert embedded - changed <= memories.keys() - without
+        store.use_model(MODEL)
+        if without:
+            embed(store, {min(without): random_vectors(1)})

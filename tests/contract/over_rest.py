@@ -1,24 +1,50 @@
-"""A real server process with a key, and `MemoryClient` talking to it over REST."""
+"""The server's application on a real port, and `MemoryClient` talking to it with a key.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+It runs in a thread of this process: a process for each test would cost seconds. Tests of the server and of the
+command line start real ones.
+"""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
 
 from memory_client.sdk import MemoryClient
+from memory_core.engine.compose import EngineOptions, open_engine
 from memory_core.memories import Memories
+from memory_server.app import create_app
+from memory_server.settings import ServerSettings
 from support.implementations import Place, register
-from support.servers import running_server
+
+KEY = "the key of this test"
+
+
+@contextmanager
+def serving(place: Place) -> Iterator[str]:
+    """The application over the engine of `place`; its URL."""
+    options = EngineOptions(
+        data_dir=place.data_dir, embedder=place.embedder, model_cache=place.model_cache, model_download=False
+    )
+    settings = ServerSettings(data_dir=place.data_dir, api_key=KEY, limit_reads="off", limit_writes="off")
+    app = create_app(open_engine(options), settings)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # Who connects before the application is ready waits in the listener's queue.
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(60)
 
 
 @asynccontextmanager
 async def open_rest(place: Place) -> AsyncIterator[Memories]:
-    settings = {
-        "MEMORY_EMBEDDER": place.embedder,
-        "MEMORY_MODEL_CACHE": str(place.model_cache),
-        "MEMORY_LIMIT_READS": "off",
-        "MEMORY_LIMIT_WRITES": "off",
-    }
-    with running_server(place.data_dir, api_key="the key of this test", env=settings) as server:
-        async with MemoryClient(server.url, key="the key of this test") as client:
+    with serving(place) as url:
+        async with MemoryClient(url, key=KEY) as client:
             yield client
 
 

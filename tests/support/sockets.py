@@ -105,7 +105,10 @@ def pump(one: socket.socket, other: socket.socket) -> None:
 
 
 class Proxy:
-    """An HTTP proxy: CONNECT, and whole URLs. Knows what it was asked for; may want a password."""
+    """An HTTP proxy: CONNECT, and whole URLs. Knows what it was asked for; may want a password.
+
+    `memory.test` is a name that the proxy alone can resolve.
+    """
 
     def __init__(self, *, password: bytes | None = None) -> None:
         self.asked: list[str] = []
@@ -125,7 +128,8 @@ class Proxy:
             return
         authority = url if method == b"CONNECT" else url.split(b"/")[2]
         host, _, port = authority.rpartition(b":")
-        with socket.create_connection((host.decode().strip("[]"), int(port))) as upstream:
+        name = "127.0.0.1" if host == b"memory.test" else host.decode().strip("[]")
+        with socket.create_connection((name, int(port))) as upstream:
             if method == b"CONNECT":
                 connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             else:
@@ -149,7 +153,7 @@ def tls_front(certificate: Path, key: Path, backend_port: int) -> Serve:
 
 
 def make_authority(folder: Path) -> tuple[Path, Path, Path]:
-    """A certificate authority nobody knows and a certificate of its for localhost: authority, certificate, key."""
+    """An authority nobody knows, a certificate of its for localhost and memory.test, and the key of that."""
     now = dt.datetime.now(dt.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Nobody's authority")])
@@ -175,7 +179,7 @@ def make_authority(folder: Path) -> tuple[Path, Path, Path]:
         .add_extension(usage, critical=True)
         .sign(ca_key, hashes.SHA256())
     )
-    names = [x509.DNSName("localhost")]
+    names = [x509.DNSName("localhost"), x509.DNSName("memory.test")]
     certificate = (
         builder(name, key.public_key())
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

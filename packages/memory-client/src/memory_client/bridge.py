@@ -46,18 +46,19 @@ class Pending:
         self.done = threading.Event()
         self._lock = threading.Lock()
         self._taken = False
+        self._from_memory = False
 
-    def take(self) -> bool:
+    def take(self, *, from_memory: bool = False) -> bool:
         with self._lock:
             if self._taken or self.ticket.cancelled:
                 return False
-            self._taken = True
+            self._taken, self._from_memory = True, from_memory
             return True
 
     @property
-    def owed(self) -> bool:
-        """Whether the client still waits for its reply."""
-        return not self._taken and not self.ticket.cancelled and self.message.method != _ENDLESS
+    def matters(self) -> bool:
+        """Whether what the server says is still wanted once the client's input has ended."""
+        return not (self._from_memory or self.ticket.cancelled or self.message.method == _ENDLESS)
 
 
 class Bridge:
@@ -84,7 +85,7 @@ class Bridge:
                 self._out.write(messages.error(None, messages.INVALID_REQUEST, text))
             elif line.strip():
                 self._receive(line.strip())
-        self._requests.wait(_LAST_ANSWERS_S, apart_from=self._not_owed)
+        self._requests.wait(_LAST_ANSWERS_S, apart_from=self._unwanted)
         self._in_order.wait(_PATIENCE_S, apart_from=lambda: 0)
 
     def _receive(self, line: bytes) -> None:
@@ -130,7 +131,7 @@ class Bridge:
         result = self._answers.get(pending.message)
         if result is None:
             return False
-        if pending.take():
+        if pending.take(from_memory=True):
             self._agree(pending.message, result)
             if pending.message.method == "tools/list":
                 self._told = result
@@ -153,7 +154,7 @@ class Bridge:
             self._fail(pending, f"Memory is not available now: the bridge met {type(error).__name__}: {error}")
         else:
             self._contact.set()
-            result = reply.get("result") if reply is not None else None
+            result = reply.get("result")
             if isinstance(result, dict):
                 self._agree(message, result)
             if pending.take():
@@ -169,18 +170,15 @@ class Bridge:
         if pending.take():
             self._out.write(messages.failed(pending.message, sentence))
 
-    def _ask(self, pending: Pending) -> tuple[Reply | None, bytes]:
-        """The server's reply, as a line and, where it matters here, as a document. Raises ClientError."""
+    def _ask(self, pending: Pending) -> tuple[Reply, bytes]:
+        """The server's reply, as a document and as a line. Raises ClientError."""
         message = pending.message
         headers = message.headers(self._negotiated)
         headers["Idempotency-Key"] = os.urandom(16).hex()
         with self._upstream.post(message.raw, headers, pending.ticket) as answer:
             if answer.content_type == "text/event-stream" and answer.status == 200:
                 return self._streamed(answer, pending)
-            body = answer.read()
-            if answer.status == 200 and not self._answers.serves(message) and _is_line_for(body):
-                return None, body
-            return self._whole(answer, body, message)
+            return self._whole(answer, answer.read(), message)
 
     def _streamed(self, answer: Answer, pending: Pending) -> tuple[Reply, bytes]:
         message = pending.message
@@ -190,15 +188,15 @@ class Bridge:
                 continue
             if "method" not in document and document.get("id") in (None, message.id):
                 reply = messages.restored(document, message)
-                return reply, messages.line_of(reply) if reply is not document or b"\n" in data else data
-            self._out.write(messages.line_of(document) if b"\n" in data else data)
+                return reply, _line(reply, document, data)
+            self._out.write(_line(document, document, data))
         raise RejectedError(f"{self._upstream.name} ended its answer before it was complete", 502)
 
     def _whole(self, answer: Answer, body: bytes, message: Message) -> tuple[Reply, bytes]:
         document = _document(body)
         if document is not None and ("result" in document or isinstance(document.get("error"), dict)):
             reply = messages.restored(document, message)
-            return reply, messages.line_of(reply)
+            return reply, _line(reply, document, body)
         detail = document.get("detail") if document is not None else None
         raise RejectedError(
             _sentence(self._upstream.name, answer, detail if isinstance(detail, str) else ""), answer.status
@@ -249,8 +247,8 @@ class Bridge:
         if version is None and told is not None and told.get("tools") != result.get("tools"):
             self._out.write(messages.notification("notifications/tools/list_changed"))
 
-    def _not_owed(self) -> int:
-        return sum(not pending.owed for pending in list(self._pending.values()))
+    def _unwanted(self) -> int:
+        return sum(not pending.matters for pending in list(self._pending.values()))
 
 
 def _id(message: Message) -> messages.Id:
@@ -266,9 +264,9 @@ def _document(data: bytes) -> Reply | None:
     return document if isinstance(document, dict) else None
 
 
-def _is_line_for(body: bytes) -> bool:
-    """Whether a reply can be passed on unread: one line, and not the sort that lacks its request's id."""
-    return body.startswith(b"{") and b"\n" not in body and b'"id":null' not in body and b'"id": null' not in body
+def _line(reply: Reply, document: Reply, data: bytes) -> bytes:
+    """`reply` on one line; as the server wrote it where nothing had to be mended."""
+    return data if reply is document and b"\n" not in data else messages.line_of(reply)
 
 
 def _sentence(name: str, answer: Answer, detail: str) -> str:

@@ -37,7 +37,9 @@ def test_the_json_keys_are_those_of_the_documentation(http: httpx.Client) -> Non
     kept = add(http, "We deploy on Fridays", memory_type="decision", tags=["deploy"], project_id="p", source="chat")
 
     assert kept["content"] == "We deploy on Fridays"
-    assert {"id", "memory_type", "tags", "source", "project_id", "client_id", "certainty_score", "created_at"} <= {*kept}
+    assert {"id", "memory_type", "tags", "source", "project_id", "client_id", "certainty_score", "created_at"} <= {
+        *kept
+    }
     assert http.get(f"/memories/{kept['id']}").json() == kept
 
 
@@ -110,7 +112,11 @@ def test_query_parameters_repeat_for_lists_and_are_empty_for_null(http: httpx.Cl
         (b"[]", 422, "Expected `object`, got `array`"),
         (b"{}", 422, "content is missing"),
         (b'{"content":" "}', 422, "content is empty; a memory needs some text"),
-        (b'{"content":"x","tag":"y"}', 422, "'tag' is not a parameter; did you mean 'tags'? Allowed: content, memory_ty"),
+        (
+            b'{"content":"x","tag":"y"}',
+            422,
+            "'tag' is not a parameter; did you mean 'tags'? Allowed: content, memory_ty",
+        ),
         (b'{"content":"x","tags":"y"}', 422, "tags: expected a list, got text"),
         (b'{"content":"x","tags":[1]}', 422, "tags: expected text, got a whole number"),
         (b'{"content":"x","memory_type":"idea"}', 422, "memory_type is 'idea'; it must be one of fact, decision, pref"),

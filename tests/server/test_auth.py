@@ -1,0 +1,104 @@
+"""With a key set, everything but /health needs it."""
+
+import httpx
+import pytest
+
+from memory_server.auth import digest, sent_key
+from support.apps import MakeApp
+from support.servers import RunningServer
+
+KEY = "the key of these tests"
+ROUTES = [
+    ("POST", "/memories"),
+    ("GET", "/memories"),
+    ("POST", "/memories/search"),
+    ("POST", "/memories/purge"),
+    ("GET", "/memories/0123456789ab"),
+    ("PATCH", "/memories/0123456789ab"),
+    ("DELETE", "/memories/0123456789ab"),
+    ("POST", "/memories/0123456789ab/restore"),
+    ("GET", "/memories/0123456789ab/similar"),
+    ("GET", "/stats"),
+    ("GET", "/context"),
+    ("POST", "/embeddings/backfill"),
+    ("GET", "/export"),
+    ("POST", "/import"),
+    ("POST", "/admin/stop"),
+    ("GET", "/docs"),
+    ("GET", "/openapi.json"),
+    ("POST", "/mcp"),
+    ("POST", "/mcp/"),
+    ("GET", "/mcp"),
+    ("GET", "/nowhere"),
+]
+
+
+def test_every_route_is_in_this_table(server: RunningServer) -> None:
+    answer = httpx.get(f"{server.url}/openapi.json", headers={"X-API-Key": KEY}).json()
+
+    served = {(method.upper(), path) for path, methods in answer["paths"].items() for method in methods}
+    tested = {(method, path.replace("0123456789ab", "{memory_id}")) for method, path in ROUTES}
+    assert served - {("GET", "/health")} <= tested
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_without_the_key_no_route_answers(make_app: MakeApp, method: str, path: str) -> None:
+    http = await make_app(api_key=KEY)
+
+    nothing = await http.request(method, path)
+    wrong = await http.request(method, path, headers={"X-API-Key": "another"})
+    right = await http.request(method, path, headers={"X-API-Key": KEY})
+    bearer = await http.request(method, path, headers={"Authorization": f"Bearer {KEY}"})
+
+    for refused in (nothing, wrong):
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"] == 'Bearer realm="memory"'
+        assert refused.headers["content-type"] == "application/problem+json"
+        assert refused.json()["code"] == "unauthorized"
+    assert right.status_code != 401
+    assert bearer.status_code == right.status_code
+
+
+async def test_health_needs_no_key(make_app: MakeApp) -> None:
+    http = await make_app(api_key=KEY)
+
+    assert (await http.get("/health")).status_code == 200
+
+
+async def test_without_a_key_set_everyone_on_the_machine_is_let_in(make_app: MakeApp) -> None:
+    http = await make_app()
+
+    assert (await http.get("/stats")).status_code == 200
+
+
+async def test_who_guesses_too_often_waits_and_learns_nothing_even_from_a_right_guess(make_app: MakeApp) -> None:
+    http = await make_app(api_key=KEY)
+
+    guesses = [(await http.get("/stats", headers={"X-API-Key": f"guess {n}"})).status_code for n in range(12)]
+    right = await http.get("/stats", headers={"X-API-Key": KEY})
+
+    assert guesses == [401] * 10 + [429] * 2
+    assert right.status_code == 429
+    assert 1 <= int(right.headers["retry-after"]) <= 61
+
+
+async def test_calls_without_a_key_are_no_guesses(make_app: MakeApp) -> None:
+    """Watching the wrong address, or opening it in a browser, must not lock a machine out."""
+    http = await make_app(api_key=KEY)
+
+    for _ in range(12):
+        assert (await http.get("/stats")).status_code == 401
+
+    assert (await http.get("/stats", headers={"X-API-Key": KEY})).status_code == 200
+
+
+def test_both_headers_are_understood() -> None:
+    assert sent_key({"x-api-key": "a"}) == "a"
+    assert sent_key({"authorization": "bearer  b "}) == "b"
+    assert sent_key({"authorization": "Basic YTpi"}) is None
+    assert sent_key({"authorization": "Bearer "}) is None
+    assert sent_key({}) is None
+
+
+def test_any_header_value_has_a_digest() -> None:
+    assert digest("\xff\u20ac") != digest("\xff")

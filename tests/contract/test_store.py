@@ -17,7 +17,7 @@ from memory_core.engine.ports import Entry, ModelIdentity, Store, StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from memory_core.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from memory_core.types import Memory, MemoryType, PurgeQuery, Scope, TagsMatch
-from support.stores import (
+from support.entries import (
     MODEL,
     OTHER_MODEL,
     START,

@@ -10,7 +10,7 @@ import pytest
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from memory_core.types import Scope
-from support.stores import MODEL, embed, entry_of, plain_bm25, probe, random_vectors
+from support.entries import MODEL, embed, entry_of, plain_bm25, probe, random_vectors
 
 WRITER = """
 import sys
@@ -19,7 +19,7 @@ from pathlib import Path
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from memory_core.types import Scope
-from support.stores import MODEL, edited, embed, entry, random_vectors
+from support.entries import MODEL, edited, embed, entry, random_vectors
 
 store = open_store("", StoreOptions(data_dir=Path(sys.argv[1]), threads=1, min_free_bytes=0))
 store.use_model(MODEL)

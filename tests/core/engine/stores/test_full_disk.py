@@ -13,7 +13,7 @@ from memory_core.engine.stores.duckdb import open_store
 from memory_core.errors import MemoryServiceError, StorageFullError, UnavailableError
 from memory_core.types import Scope
 from support.disks import small_disk
-from support.stores import MODEL, START, edited, entry, random_vectors
+from support.entries import MODEL, START, edited, entry, random_vectors
 
 
 def test_below_the_floor_every_write_is_refused_and_every_read_goes_on(tmp_path: Path) -> None:

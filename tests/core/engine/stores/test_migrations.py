@@ -13,7 +13,7 @@ from memory_core.engine.stores.duckdb import DuckDBStore
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration
 from memory_core.errors import UnavailableError
 from memory_core.types import Scope
-from support.stores import entry
+from support.entries import entry
 
 SECOND = Migration(version=2, name="a note", statements=("ALTER TABLE memories ADD COLUMN note VARCHAR",))
 FAILING = Migration(version=2, name="a slip", statements=(*SECOND.statements, "INSERT INTO nowhere VALUES (1)"))

@@ -16,7 +16,7 @@ from memory_core.engine.stores.duckdb import DuckDBStore, open_store, opening
 from memory_core.errors import UnavailableError
 from memory_core.types import Scope
 from support.disks import make_read_only, small_disk
-from support.stores import entry
+from support.entries import entry
 
 
 def options(folder: Path, min_free_bytes: int = 0) -> StoreOptions:

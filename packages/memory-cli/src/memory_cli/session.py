@@ -1,5 +1,6 @@
 """What every command is given: the options before it, the server they lead to, the project, and where words go."""
 
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -13,6 +14,7 @@ from memory_core.errors import InvalidError
 from memory_core.project import Project
 
 if TYPE_CHECKING:
+    from memory_client.local import Endpoint
     from memory_client.sdk import MemoryClient
 
 
@@ -50,8 +52,22 @@ class Session:
         return self.place.project is not None
 
     @asynccontextmanager
-    async def memories(self) -> "AsyncIterator[MemoryClient]":
+    async def memories(self, running: "Endpoint | None" = None) -> "AsyncIterator[MemoryClient]":
+        """A client of the target's server, the local one started if need be; or of the server that is `running`."""
+        _leave_out_the_command_of_httpx()
         from memory_client.sdk import MemoryClient  # httpx costs a start 100 ms: only for commands that ask a server
 
-        async with await MemoryClient.connect(self.target) as client:
+        if running is None:
+            opened = await MemoryClient.connect(self.target)
+        else:
+            opened = MemoryClient(running.url, key=running.key, client_id=self.target.client_id)
+        async with opened as client:
             yield client
+
+
+def _leave_out_the_command_of_httpx() -> None:
+    """httpx loads click, rich and pygments for a command of its own where it finds them: 130 ms that we never use.
+
+    A module that is None cannot be imported, which httpx takes for "not installed".
+    """
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]

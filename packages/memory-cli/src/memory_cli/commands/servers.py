@@ -76,7 +76,6 @@ async def _remote_status(session: Session) -> StatusReport:
 
 async def _local_status(session: Session) -> StatusReport:
     from memory_client import local
-    from memory_client.sdk import MemoryClient  # httpx, as in Session
 
     data_dir = session.target.data_dir
     try:
@@ -85,9 +84,9 @@ async def _local_status(session: Session) -> StatusReport:
         raise UnavailableError(str(error)) from error
     if found is None:
         raise NotFoundError(f"no server is running for {data_dir}; the next command that needs one starts it")
-    async with MemoryClient(found.url, key=found.key) as memories:
+    async with session.memories(running=found) as memories:
         return StatusReport(
-            url=found.url,
+            url=memories.url,
             local=True,
             client_version=__version__,
             health=await memories.health(),

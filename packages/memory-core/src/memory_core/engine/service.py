@@ -47,7 +47,7 @@ from memory_core.types import (
 
 T = TypeVar("T")
 
-WAIT_FOR_MEANING_S = 2.0
+PATIENCE_S = 2.0
 """How long a search waits for a model that is loading and for what was stored a moment ago."""
 
 _SAMPLE = 20
@@ -68,6 +68,7 @@ class MemoryService:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: Callable[[], str] = ids.new_id,
         ranking: Ranking | None = None,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
         self._embeddings = embeddings
@@ -75,6 +76,7 @@ class MemoryService:
         self._version = version
         self._clock = clock
         self._new_id = new_id
+        self._patience_s = patience_s
         self._searcher = Searcher(store, ranking or Ranking())
         # Writes of their own: a long import must not keep searches waiting, nor the other way round.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="memory-writer")
@@ -172,8 +174,8 @@ class MemoryService:
     async def _query_vector(self, text: str) -> Vector | None:
         """Null if no model can be had in time. What was stored before this call can then be found by its vector."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + WAIT_FOR_MEANING_S
-        vector = await self._embeddings.query_vector(text, wait_s=WAIT_FOR_MEANING_S)
+        deadline = loop.time() + self._patience_s
+        vector = await self._embeddings.query_vector(text, wait_s=self._patience_s)
         if vector is not None:
             await self._embeddings.settle(wait_s=max(0.0, deadline - loop.time()))
         return vector

@@ -1,0 +1,353 @@
+"""What the service adds to the contract of `Memories`: ids, clocks, waiting, and going away at the wrong moment."""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.lexical import indexed_text
+from memory_core.engine.parquet import read_parquet, write_parquet
+from memory_core.engine.ports import Embedder, StoreOptions
+from memory_core.engine.service import MemoryService
+from memory_core.engine.stores.duckdb import open_store
+from memory_core.engine.transfer import Parquet
+from memory_core.errors import AmbiguousIdError, ModelUnavailableError, NotFoundError, UnavailableError
+from memory_core.types import (
+    ContextQuery,
+    EmbeddingState,
+    ListQuery,
+    MemoryPatch,
+    NewMemory,
+    PurgeQuery,
+    Scope,
+    SearchMode,
+    SearchQuery,
+)
+from support.toys import ToyEmbedder
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+EVERYWHERE = Scope(global_search=True)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path, load: Callable[[], Embedder] | None = None, **options: Any
+) -> AsyncIterator[MemoryService]:
+    store = open_store("", StoreOptions(data_dir=folder))
+    queue = EmbeddingQueue(store, load, indexed_text)
+    service = MemoryService(store, queue, Parquet(write_parquet, read_parquet), version="1.2.3", **options)
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.close()
+
+
+async def until(service: MemoryService, state: EmbeddingState, *, pending: int = 0) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            embedding = (await service.health()).embedding
+            if embedding.state is state and embedding.pending == pending:
+                return
+            await asyncio.sleep(0.01)
+
+
+def counting_ids(*ids: str) -> Callable[[], str]:
+    return iter(f"{memory_id:0<32}" for memory_id in ids).__next__
+
+
+# ── Ids ──
+
+
+async def test_a_beginning_that_several_share_shows_enough_digits_of_each(tmp_path: Path) -> None:
+    ids = [f"abcd12345678{last}" for last in "012345"]
+    async with opened(tmp_path, new_id=counting_ids(*ids, "abcdffff")) as service:
+        for i in range(7):
+            await service.add(NewMemory(content=f"n{i}"))
+
+        with pytest.raises(AmbiguousIdError) as refusal:
+            await service.get("abcd")
+        with pytest.raises(AmbiguousIdError) as close:
+            await service.delete("ABCD-12345678")
+
+        assert (await service.get("abcdf")).content == "n6"
+        assert (await service.get("abcd123456783")).content == "n3"
+
+    assert str(refusal.value) == (
+        "several memories begin with abcd: abcd123456780, abcd123456781, abcd123456782, abcd123456783, "
+        "abcd123456784, …; give more digits"
+    )
+    assert "begin with abcd12345678:" in str(close.value)
+
+
+async def test_a_memory_in_the_trash_says_so(tmp_path: Path) -> None:
+    async with opened(tmp_path, new_id=counting_ids("12345678")) as service:
+        await service.add(NewMemory(content="x"))
+        await service.delete("1234")
+
+        with pytest.raises(NotFoundError, match="memory 12345678 is in the trash; restore it first"):
+            await service.get("1234")
+
+
+# ── Time ──
+
+
+async def test_times_come_from_the_clock(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock=clock) as service:
+        kept = await service.add(NewMemory(content="x"))
+        clock.now += timedelta(hours=1)
+        changed = await service.update(kept.id, MemoryPatch(content="y"))
+        clock.now += timedelta(hours=1)
+        deleted = await service.delete(kept.id)
+
+    assert (kept.created_at, kept.updated_at) == (NOON, NOON)
+    assert (changed.created_at, changed.updated_at) == (NOON, NOON + timedelta(hours=1))
+    assert deleted.deleted_at == NOON + timedelta(hours=2)
+
+
+async def test_a_clock_set_back_never_makes_a_change_older(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock=clock) as service:
+        kept = await service.add(NewMemory(content="x"))
+        clock.now -= timedelta(days=1)
+
+        changed = await service.update(kept.id, MemoryPatch(content="y"))
+
+    assert changed.updated_at == kept.updated_at
+
+
+async def test_the_same_values_again_are_no_change(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock=clock) as service:
+        kept = await service.add(NewMemory(content="x", tags=("a",)))
+        clock.now += timedelta(hours=1)
+
+        assert await service.update(kept.id, MemoryPatch(content="x", tags=("a",))) == kept
+
+
+async def test_a_purge_by_age_takes_what_is_older_and_keeps_to_the_narrower_time(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock=clock) as service:
+        for days in (40, 20, 5):
+            clock.now = NOON - timedelta(days=days)
+            await service.add(NewMemory(content=f"{days} days old"))
+        clock.now = NOON
+
+        month = await service.purge(PurgeQuery(older_than_days=30))
+        week = await service.purge(PurgeQuery(older_than_days=7))
+        narrower = await service.purge(PurgeQuery(older_than_days=7, created_before=NOON - timedelta(days=30)))
+        wider = await service.purge(PurgeQuery(older_than_days=30, created_before=NOON))
+
+    assert [report.matched for report in (month, week, narrower, wider)] == [1, 2, 1, 1]
+
+
+async def test_a_context_of_days_shows_what_changed_in_them(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock=clock) as service:
+        clock.now = NOON - timedelta(days=10)
+        old = await service.add(NewMemory(content="old"))
+        changed = await service.add(NewMemory(content="old but changed"))
+        clock.now = NOON - timedelta(days=2)
+        await service.update(changed.id, MemoryPatch(content="changed since"))
+        clock.now = NOON
+
+        week = await service.context(ContextQuery(days=7))
+        ever = await service.context(ContextQuery())
+
+    assert [memory.content for memory in week.memories] == ["changed since"]
+    assert [memory.id for memory in ever.memories] == [changed.id, old.id]
+    assert "2 days ago" in week.summary
+
+
+# ── Models that are slow, absent or fail ──
+
+
+async def test_a_search_waits_for_a_model_that_is_loading(tmp_path: Path) -> None:
+    ready = threading.Event()
+
+    def load() -> Embedder:
+        ready.wait()
+        return ToyEmbedder()
+
+    async with opened(tmp_path, load, patience_s=30) as service:
+        await service.add(NewMemory(content="red kettle"))
+        searching = asyncio.create_task(service.search(SearchQuery(query="red kettle")))
+        by_word = await service.search(SearchQuery(query="kettle", search_mode=SearchMode.KEYWORD))
+        assert (by_word.count, searching.done()) == (1, False)
+
+        ready.set()
+        found = await searching
+
+    assert (found.search_mode, found.notice, found.count) == (SearchMode.HYBRID, None, 1)
+    assert (found.results[0].semantic or 0) > 0.3
+
+
+async def test_a_search_that_cannot_wait_longer_goes_by_words_and_says_why(tmp_path: Path) -> None:
+    never = threading.Event()
+
+    def load() -> Embedder:
+        never.wait()
+        raise ModelUnavailableError("too late")
+
+    async with opened(tmp_path, load, patience_s=0.05) as service:
+        await service.add(NewMemory(content="red kettle"))
+
+        found = await service.search(SearchQuery(query="kettle"))
+        health = await service.health()
+        never.set()
+
+    assert (found.count, found.search_mode) == (1, SearchMode.KEYWORD)
+    assert found.notice == "the embedding model is still loading; this is keyword search"
+    assert health.status == "ok"
+
+
+async def test_without_its_model_the_service_is_degraded_and_finds_by_words(tmp_path: Path) -> None:
+    def load() -> Embedder:
+        raise ModelUnavailableError("the model toy is not here; put it there")
+
+    async with opened(tmp_path, load) as service:
+        await service.add(NewMemory(content="red kettle"))
+        await until(service, EmbeddingState.UNAVAILABLE, pending=1)
+
+        found = await service.search(SearchQuery(query="kettle"))
+        health = await service.health()
+
+    assert (found.count, found.search_mode) == (1, SearchMode.KEYWORD)
+    assert "the model toy is not here; put it there; this is keyword search" in (found.notice or "")
+    assert (health.status, health.version) == ("degraded", "1.2.3")
+
+
+async def test_what_could_not_be_embedded_is_found_by_words_and_counted(tmp_path: Path) -> None:
+    async with opened(tmp_path, lambda: ToyEmbedder(poison="arsenic")) as service:
+        await service.add(NewMemory(content="red kettle"))
+        await service.add(NewMemory(content="arsenic in the red kettle"))
+        await until(service, EmbeddingState.READY, pending=1)
+
+        found = await service.search(SearchQuery(query="arsenic"))
+        stats = await service.stats(EVERYWHERE)
+        report = await service.backfill()
+
+    assert found.results[0].content == "arsenic in the red kettle"
+    assert found.notice == "1 memory has no embedding yet and can be found by keyword only"
+    assert (stats.memories_with_embeddings, stats.total_memories, stats.embeddings_available) == (1, 2, True)
+    assert report.pending == 1
+
+
+async def test_similar_goes_by_words_while_there_is_no_vector(tmp_path: Path) -> None:
+    async with opened(tmp_path) as service:
+        one = await service.add(NewMemory(content="the red kettle whistles"))
+        await service.add(NewMemory(content="a blue kettle"))
+        await service.add(NewMemory(content="nothing of it"))
+
+        found = await service.similar(one.id)
+
+    assert [hit.content for hit in found.results] == ["a blue kettle"]
+    assert found.search_mode is SearchMode.KEYWORD
+    assert "no embedding" in (found.notice or "")
+
+
+# ── Files ──
+
+
+async def test_vectors_of_the_same_model_come_along_and_others_are_made_anew(tmp_path: Path) -> None:
+    file = tmp_path / "all.parquet"
+    async with opened(tmp_path / "a", ToyEmbedder) as service:
+        for i in range(3):
+            await service.add(NewMemory(content=f"note {i}"))
+        await until(service, EmbeddingState.READY)
+        assert await service.export_parquet(file) == 3
+
+    same, other = ToyEmbedder(), ToyEmbedder("another")
+    assert await taken_in(file, tmp_path / "b", same) == 3
+    assert await taken_in(file, tmp_path / "c", other) == 3
+
+    assert (len(same.embedded), len(other.embedded)) == (0, 3)
+
+
+async def taken_in(file: Path, folder: Path, embedder: Embedder) -> int:
+    """How many memories have a vector of this model in the end."""
+    progress: list[int] = []
+    async with opened(folder, lambda: embedder) as service:
+        await until(service, EmbeddingState.READY)
+        report = await service.import_parquet(file, progress=lambda done, _: progress.append(done))
+        await until(service, EmbeddingState.READY)
+        assert (report.imported, progress) == (3, [3])
+        return (await service.stats(EVERYWHERE)).memories_with_embeddings
+
+
+# ── Going away ──
+
+
+async def test_a_caller_who_goes_away_leaves_no_half_write_and_no_lock(tmp_path: Path) -> None:
+    """Whatever the moment: each memory is there with its words, or not at all, and the next write works."""
+    async with opened(tmp_path, ToyEmbedder) as service:
+        for i in range(40):
+            writing = asyncio.create_task(service.add(NewMemory(content=f"fleeting {i}")))
+            for _ in range(i % 8):
+                await asyncio.sleep(0)
+            writing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await writing
+        kept = await service.add(NewMemory(content="after all"))
+
+        listed = await service.list(ListQuery(limit=200))
+        by_words = await service.search(SearchQuery(query="fleeting", search_mode=SearchMode.KEYWORD, limit=200))
+
+    assert listed.memories[0] == kept
+    assert {hit.id for hit in by_words.results} == {memory.id for memory in listed.memories[1:]}
+
+
+async def test_closing_waits_for_what_has_begun_and_refuses_what_comes_later(tmp_path: Path) -> None:
+    async with opened(tmp_path) as service:
+        writes = [asyncio.create_task(service.add(NewMemory(content=f"n{i}"))) for i in range(20)]
+        await asyncio.sleep(0)
+        await service.close()
+        kept = await asyncio.gather(*writes)
+        with pytest.raises(UnavailableError, match="stopping"):
+            await service.add(NewMemory(content="too late"))
+        with pytest.raises(UnavailableError, match="stopping"):
+            await service.search(SearchQuery(query="n1"))
+
+    async with opened(tmp_path) as again:
+        assert (await again.stats(EVERYWHERE)).total_memories == len(kept) == 20
+
+
+async def test_the_event_loop_goes_on_while_the_store_works(tmp_path: Path) -> None:
+    async with opened(tmp_path) as service:
+        ticks = itertools.count()
+
+        async def tick() -> None:
+            while True:
+                next(ticks)
+                await asyncio.sleep(0)
+
+        ticking = asyncio.create_task(tick())
+        await service.add(NewMemory(content="word " * 10_000))
+        ticking.cancel()
+
+    assert next(ticks) > 10
+
+
+async def test_idle_work_changes_nothing_that_can_be_seen(tmp_path: Path) -> None:
+    async with opened(tmp_path) as service:
+        kept = await service.add(NewMemory(content="red kettle"))
+        await service.maintain()
+        found = await service.search(SearchQuery(query="kettle", search_mode=SearchMode.KEYWORD))
+
+    assert [hit.id for hit in found.results] == [kept.id]

@@ -1,7 +1,7 @@
-"""What every Store must do, whatever it is made of. A new store joins by one line in STORES."""
+"""What every Store must do, whatever it is made of."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from memory_core.engine.ports import Entry, ModelIdentity, Store, StoreOptions
-from memory_core.engine.stores.duckdb import open_store
+from memory_core.engine.ports import Entry, ModelIdentity, Store
 from memory_core.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from memory_core.types import Memory, MemoryType, PurgeQuery, Scope, TagsMatch
 from support.entries import (
@@ -31,11 +30,8 @@ from support.entries import (
     probe,
     random_vectors,
 )
+from support.every_store import STORES, Opener
 
-Opener = Callable[[Path], Store]
-STORES: dict[str, Opener] = {
-    "duckdb": lambda folder: open_store("", StoreOptions(data_dir=folder, threads=1, min_free_bytes=0)),
-}
 ORDER = (MemoryType.DECISION, MemoryType.PREFERENCE, MemoryType.FACT)
 
 

@@ -213,8 +213,7 @@ def _entry(row: tuple[Any, ...], line: int) -> EmbeddedEntry:
 def _memory(fields: dict[str, Any]) -> Memory:
     given = {name: fields[name] for name in Memory.__struct_fields__}
     for name in TIMES:
-        if given[name] is not None:
-            given[name] = given[name].replace(tzinfo=UTC)
+        given[name] = _moment(name, given[name])
     memory = convert(given, Memory)
     if not _ID.fullmatch(memory.id):
         raise InvalidError(f"id is {memory.id!r}; it needs 32 hexadecimal digits")
@@ -226,6 +225,14 @@ def _memory(fields: dict[str, Any]) -> Memory:
     return memory
 
 
+def _moment(name: str, value: Any) -> datetime | None:  # Any: what Python cannot hold comes as text
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.year == datetime.max.year:  # which is how infinity comes
+        raise InvalidError(f"{name} is no time of this era")
+    return value.replace(tzinfo=UTC)
+
+
 def _model(fields: dict[str, Any]) -> ModelIdentity | None:
     if fields["embedding"] is None:
         return None
@@ -233,10 +240,10 @@ def _model(fields: dict[str, Any]) -> ModelIdentity | None:
     return convert(given | {"dimension": fields["embedding_dimension"]}, ModelIdentity)
 
 
-def _vectors(pieces: list[list[float]] | None, model: ModelIdentity | None) -> Vectors | None:
+def _vectors(pieces: list[list[float] | None] | None, model: ModelIdentity | None) -> Vectors | None:
     if pieces is None or model is None:
         return None
-    if not pieces or any(len(piece) != model.dimension for piece in pieces):
+    if not pieces or any(len(piece or ()) != model.dimension for piece in pieces):
         raise InvalidError(f"embedding has pieces that are not of {model.dimension} numbers")
     vectors = np.array(pieces, dtype=np.float32)
     check_vectors(vectors, model)

@@ -167,10 +167,8 @@ async def connected(url: str) -> AsyncIterator[Client]:
             await leaving.wait()
 
     living = asyncio.create_task(live())
-    await asyncio.wait({living, ready}, return_when=asyncio.FIRST_COMPLETED)
-    if living.done():
-        await living
-    yield ready.result()
+    living.add_done_callback(lambda done: None if ready.done() else ready.set_exception(done.exception() or EOFError()))
+    yield await ready
     leaving.set()
     await living
 

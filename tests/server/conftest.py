@@ -1,5 +1,6 @@
 """Servers for the tests of this folder: one real process with a key for all of a module, or applications of a test."""
 
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,10 +30,10 @@ def http(server: RunningServer) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 async def make_app(tmp_path: Path) -> AsyncIterator[MakeApp]:
+    numbers = itertools.count()
     async with AsyncExitStack() as stack:
 
         async def make(**settings: object) -> httpx.AsyncClient:
-            folder = tmp_path / f"app-{len(list(tmp_path.iterdir()))}"
-            return await stack.enter_async_context(calling(folder, **settings))
+            return await stack.enter_async_context(calling(tmp_path / f"app-{next(numbers)}", **settings))
 
         yield make

@@ -1,4 +1,4 @@
-"""The server's application in the process of a test, over a real store, for what a real process would be too slow for."""
+"""The server's application in the process of a test, over a real store: where a process of its own is too slow."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

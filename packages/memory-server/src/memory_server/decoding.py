@@ -16,7 +16,7 @@ import msgspec
 from starlette.requests import Request
 
 from memory_core.errors import InvalidError
-from memory_server.problems import HttpError, not_json, unsupported_media
+from memory_server.problems import HttpError, malformed, unsupported_media
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
@@ -39,7 +39,7 @@ async def read_struct(request: Request, kind: type[StructT], *, max_bytes: int) 
     except msgspec.ValidationError as error:
         raise InvalidError(explain(error, kind)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise not_json(f"the body is not JSON: {error}") from error
+        raise malformed(f"the body is not JSON: {error}") from error
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:

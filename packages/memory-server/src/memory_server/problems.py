@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 
 import msgspec
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,7 +29,7 @@ class HttpError(Exception):
         self.headers = dict(headers or {})
 
 
-def not_json(detail: str) -> HttpError:
+def malformed(detail: str) -> HttpError:
     return HttpError(400, "malformed", "Malformed request", detail)
 
 
@@ -90,6 +91,10 @@ class ProblemMiddleware:
             if isinstance(error, MemoryServiceError) and error.status == 500:
                 log.exception("%s failed", scope["method"])
             await response_of(error)(scope, receive, send)
+        except ClientDisconnect:
+            # The caller left in the middle of its body. Mostly nobody reads this; the log line has its status.
+            if not begun:
+                await response_of(malformed("the body ended before its end"))(scope, receive, send)
         except Exception:
             if begun:
                 raise

@@ -1,0 +1,118 @@
+"""The document says the truth: what the server answers fits it, and it leaves out nothing."""
+
+from typing import Any
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator
+
+from support.apps import MakeApp
+
+Json = dict[str, Any]
+ID = "0123456789abcdef"
+
+
+async def document(http: httpx.AsyncClient) -> Json:
+    spec: Json = (await http.get("/openapi.json")).json()
+    return spec
+
+
+def check(spec: Json, method: str, path: str, answer: httpx.Response) -> None:
+    """`answer` has a status, a content type and a body that `spec` names for this operation."""
+    operation = spec["paths"][path][method.lower()]
+    assert str(answer.status_code) in operation["responses"], (method, path, answer.status_code, answer.text)
+    content = operation["responses"][str(answer.status_code)]["content"]
+    assert answer.headers["content-type"] in content
+    schema = content[answer.headers["content-type"]]["schema"]
+    if "json" in answer.headers["content-type"]:
+        Draft202012Validator({**schema, "components": spec["components"]}).validate(answer.json())
+
+
+async def test_what_each_route_answers_fits_the_document(make_app: MakeApp) -> None:
+    http = await make_app(limit_reads="off", limit_writes="off")
+    spec = await document(http)
+    kept = (await http.post("/memories", json={"content": "one", "tags": ["t"], "project_id": "p"})).json()
+    one = f"/memories/{kept['id']}"
+    calls: list[tuple[str, str, str, Json]] = [
+        ("GET", "/health", "/health", {}),
+        ("POST", "/memories", "/memories", {"json": {"content": "two"}}),
+        ("POST", "/memories", "/memories", {"json": {"content": ""}}),
+        ("POST", "/memories", "/memories", {"content": b"{"}),
+        ("POST", "/memories", "/memories", {"content": b"{", "headers": {"content-type": "application/json"}}),
+        ("GET", "/memories", "/memories", {"params": {"limit": 1}}),
+        ("GET", "/memories", "/memories", {"params": {"limit": 0}}),
+        ("POST", "/memories/search", "/memories/search", {"json": {"query": "one"}}),
+        ("POST", "/memories/search", "/memories/search", {"json": {"querry": "one"}}),
+        ("POST", "/memories/purge", "/memories/purge", {"json": {"project_id": "p"}}),
+        ("POST", "/memories/purge", "/memories/purge", {"json": {}}),
+        ("GET", one, "/memories/{memory_id}", {}),
+        ("GET", f"/memories/{ID}", "/memories/{memory_id}", {}),
+        ("PATCH", one, "/memories/{memory_id}", {"json": {"content": "uno"}}),
+        ("PATCH", f"/memories/{ID}", "/memories/{memory_id}", {"json": {"content": "x"}}),
+        ("GET", f"{one}/similar", "/memories/{memory_id}/similar", {}),
+        ("DELETE", one, "/memories/{memory_id}", {}),
+        ("DELETE", one, "/memories/{memory_id}", {}),
+        ("POST", f"{one}/restore", "/memories/{memory_id}/restore", {}),
+        ("GET", "/stats", "/stats", {"params": {"project_id": "p"}}),
+        ("GET", "/context", "/context", {"params": {"max_tokens": 100}}),
+        ("GET", "/context", "/context", {"params": {"max_tokens": 1}}),
+        ("POST", "/embeddings/backfill", "/embeddings/backfill", {}),
+        ("GET", "/export", "/export", {}),
+        ("POST", "/import", "/import", {"content": b"no", "headers": {"content-type": "application/octet-stream"}}),
+        ("POST", "/import", "/import", {"content": b"no"}),
+    ]
+
+    for method, path, template, request in calls:
+        check(spec, method, template, await http.request(method, path, **request))
+
+    tested = {(method.lower(), template) for method, _, template, _ in calls}
+    assert tested == {(method, path) for path, methods in spec["paths"].items() for method in methods}
+
+
+async def test_what_the_document_gives_as_examples_is_taken(make_app: MakeApp) -> None:
+    http = await make_app()
+    spec = await document(http)
+
+    for path, methods in spec["paths"].items():
+        body = methods.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json")
+        if body:
+            name = body["schema"]["$ref"].rpartition("/")[2]
+            for example in spec["components"]["schemas"][name]["examples"]:
+                answer = await http.post(path, json=example)
+                assert answer.status_code in (200, 201), (path, answer.text)
+
+
+async def test_every_reference_leads_somewhere(make_app: MakeApp) -> None:
+    spec = await document(await make_app())
+    names = set(spec["components"]["schemas"])
+
+    def references(value: object) -> set[str]:
+        if isinstance(value, dict):
+            own = {value["$ref"].rpartition("/")[2]} if isinstance(value.get("$ref"), str) else set()
+            return own.union(*map(references, value.values()))
+        return set().union(*map(references, value)) if isinstance(value, list) else set()
+
+    assert references(spec) <= names
+    for name, schema in spec["components"]["schemas"].items():
+        Draft202012Validator.check_schema(schema)
+        assert schema, name
+
+
+async def test_the_page_shows_every_route_and_needs_nothing_from_elsewhere(make_app: MakeApp) -> None:
+    http = await make_app()
+    spec = await document(http)
+
+    page = (await http.get("/docs")).text
+
+    for path in spec["paths"]:
+        assert path in page
+    assert "<script" not in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+async def test_the_documents_need_the_key(make_app: MakeApp, path: str) -> None:
+    http = await make_app(api_key="k")
+
+    assert (await http.get(path)).status_code == 401

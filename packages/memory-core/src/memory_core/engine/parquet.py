@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +228,7 @@ def _memory(fields: dict[str, Any]) -> Memory:
 def _moment(name: str, value: Any) -> datetime | None:  # Any: what Python cannot hold comes as text
     if value is None:
         return None
-    if not isinstance(value, datetime) or value.year == datetime.max.year:  # which is how infinity comes
+    if not isinstance(value, datetime) or value.year == MAXYEAR:  # which is how infinity comes
         raise InvalidError(f"{name} is no time of this era")
     return value.replace(tzinfo=UTC)
 

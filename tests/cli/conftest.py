@@ -1,0 +1,39 @@
+"""The same commands on a machine with its own server, and on one that uses a server elsewhere."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from support.machines import Machine
+from support.servers import running_server
+
+UNLIMITED = {"MEMORY_LIMIT_READS": "off", "MEMORY_LIMIT_WRITES": "off"}
+
+
+@pytest.fixture(scope="session")
+def local_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    machine = Machine(tmp_path_factory.mktemp("local") / "home", MEMORY_CLIENT_ID="laptop")
+    yield machine
+    assert machine.run("stop").code == 0
+
+
+@pytest.fixture(scope="session")
+def remote_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    folder = tmp_path_factory.mktemp("remote")
+    with running_server(folder / "data", api_key="s3cret", env=UNLIMITED) as server:
+        settings = {"MEMORY_SERVER": server.url, "MEMORY_API_KEY": "s3cret", "MEMORY_CLIENT_ID": "laptop"}
+        yield Machine(folder / "home", **settings)
+
+
+@pytest.fixture(params=["local", "remote"])
+def machine(request: pytest.FixtureRequest) -> Machine:
+    found = request.getfixturevalue(f"{request.param}_machine")
+    assert isinstance(found, Machine)
+    return found
+
+
+@pytest.fixture
+def project() -> str:
+    """A project that no other test knows: they share a server."""
+    return f"p-{uuid.uuid4().hex[:8]}"

@@ -66,10 +66,11 @@ def fuse(
     ranking = ranking or Ranking()
     parts = _parts(candidates)
     score = _SCORERS[mode, ranking.fusion](parts, ranking)
-    hits = [_hit(part, score(part), ranking) for part in parts if _counts(part, mode)]
+    scored = [(_trusted(score(part), part.memory, ranking), part) for part in parts if _counts(part, mode)]
     if min_score is not None:
-        hits = [hit for hit in hits if hit.score >= min_score]
-    return sorted(hits, key=_order)[:limit]
+        scored = [each for each in scored if each[0] >= min_score]
+    scored.sort(key=_order)
+    return [_hit(part, score) for score, part in scored[:limit]]
 
 
 def hit(memory: Memory, score: float, *, lexical: float | None = None, semantic: float | None = None) -> SearchHit:
@@ -95,19 +96,23 @@ def _counts(part: _Parts, mode: SearchMode) -> bool:
     )
 
 
-def _hit(part: _Parts, score: float, ranking: Ranking) -> SearchHit:
-    trust = (part.memory.certainty_score + part.memory.quality_score) / 2 - DEFAULT_SCORE
-    score = min(1.0, max(0.0, score + ranking.trust_weight * trust))
-    # Six digits: what differs less was computed in another order, not found to be better.
-    return hit(part.memory, round(score, 6), lexical=_rounded(part.lexical), semantic=_rounded(part.semantic))
+def _trusted(score: float, memory: Memory, ranking: Ranking) -> float:
+    """Six digits: what differs less was computed in another order, not found to be better."""
+    trust = (memory.certainty_score + memory.quality_score) / 2 - DEFAULT_SCORE
+    return round(min(1.0, max(0.0, score + ranking.trust_weight * trust)), 6)
+
+
+def _order(scored: tuple[float, _Parts]) -> tuple[float, float, str]:
+    score, part = scored
+    return -score, -part.memory.created_at.timestamp(), part.memory.id
+
+
+def _hit(part: _Parts, score: float) -> SearchHit:
+    return hit(part.memory, score, lexical=_rounded(part.lexical), semantic=_rounded(part.semantic))
 
 
 def _rounded(score: float | None) -> float | None:
     return None if score is None else round(score, 6)
-
-
-def _order(found: SearchHit) -> tuple[float, float, str]:
-    return -found.score, -found.created_at.timestamp(), found.id
 
 
 _Score = Callable[[_Parts], float]

@@ -1,0 +1,71 @@
+"""The plain approach of the founding document, to measure against: no index, the whole question as one phrase.
+
+Keyword: `content ILIKE '%question%'`. Meaning: `list_cosine_similarity` over every row. Both joined by reciprocal ranks
+(k = 60), each half, weighted by quality and certainty.
+"""
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from memory_core.types import Memory
+
+CREATE = """
+CREATE TABLE memories (
+    id VARCHAR PRIMARY KEY, content VARCHAR NOT NULL, memory_type VARCHAR, tags VARCHAR[], project_id VARCHAR,
+    certainty_score FLOAT, quality_score FLOAT, created_at TIMESTAMP, embedding FLOAT[]
+)
+"""
+COLUMNS = "id, content, memory_type, tags, project_id, certainty_score, quality_score, created_at"
+KEYWORD = f"""
+SELECT {COLUMNS} FROM memories WHERE content ILIKE '%' || $text || '%'
+ORDER BY quality_score DESC, certainty_score DESC, created_at DESC LIMIT $pool
+"""
+SEMANTIC = f"""
+SELECT {COLUMNS}, list_cosine_similarity(embedding, $vector::FLOAT[]) AS cosine FROM memories
+WHERE embedding IS NOT NULL ORDER BY cosine DESC LIMIT $pool
+"""
+CERTAINTY, QUALITY = 5, 6
+
+
+class PlainMemories:
+    def __init__(self, path: Path, *, threads: int) -> None:
+        self._connection = duckdb.connect(path, config={"threads": threads})
+        self._connection.execute("SET enable_progress_bar = false")
+        self._connection.execute(CREATE)
+
+    def insert(self, memories: list[Memory], vectors: NDArray[np.float32]) -> None:
+        rows = [
+            (
+                memory.id,
+                memory.content,
+                str(memory.memory_type),
+                list(memory.tags),
+                memory.project_id,
+                memory.certainty_score,
+                memory.quality_score,
+                memory.created_at.replace(tzinfo=None),
+                vector.tolist(),
+            )
+            for memory, vector in zip(memories, vectors, strict=True)
+        ]
+        self._connection.executemany(f"INSERT INTO memories VALUES ({', '.join('?' * 9)})", rows)
+
+    def checkpoint(self) -> None:
+        self._connection.execute("CHECKPOINT")
+
+    def search(self, text: str, vector: NDArray[np.float32], *, limit: int) -> list[str]:
+        """Ids, best first."""
+        by_words = self._connection.execute(KEYWORD, {"text": text, "pool": 2 * limit}).fetchall()
+        by_meaning = self._connection.execute(SEMANTIC, {"vector": vector.tolist(), "pool": 2 * limit}).fetchall()
+        scores: dict[str, float] = {}
+        for rows in (by_words, by_meaning):
+            for rank, row in enumerate(rows):
+                weight = 0.5 + 0.3 * row[QUALITY] + 0.2 * row[CERTAINTY]
+                scores[row[0]] = scores.get(row[0], 0.0) + weight * 0.5 / (60 + rank + 1)
+        return sorted(scores, key=lambda memory_id: -scores[memory_id])[:limit]
+
+    def close(self) -> None:
+        self._connection.close()

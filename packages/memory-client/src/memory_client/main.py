@@ -4,8 +4,10 @@ import os
 import sys
 
 from memory_client import __version__
-from memory_client.errors import SettingError
-from memory_client.target import Target, resolve_target
+
+TYPE_CHECKING = False  # typing itself would cost a start 5 ms
+if TYPE_CHECKING:
+    from memory_client.target import Target
 
 _HELP = """\
 Usage: memory-client
@@ -43,6 +45,9 @@ def main() -> None:
 
 
 def _bridge() -> None:
+    from memory_client.errors import SettingError  # --version and --help need none of it
+    from memory_client.target import resolve_target
+
     try:
         run_bridge(resolve_target(os.environ))
     except SettingError as error:
@@ -51,12 +56,12 @@ def _bridge() -> None:
         run_bridge(None, why=str(error))
 
 
-def run_bridge(target: Target | None, *, why: str = "") -> None:
+def run_bridge(target: "Target | None", *, why: str = "") -> None:
     """Serve MCP on stdin and stdout until stdin ends. `target` None: there is no server to name, for the reason `why`.
 
     Raises SettingError.
     """
-    from memory_client.bridge import Bridge  # --version and --help need none of it
+    from memory_client.bridge import Bridge
     from memory_client.offline import Answers
     from memory_client.upstream import LocalServer, NoServer, RemoteServer, Upstream
 

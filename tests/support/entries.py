@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from msgspec import UNSET
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from memory_core.engine.ports import Entry, ModelIdentity, Probe, Store, Vectors
-from memory_core.types import Memory, MemoryType
+from memory_core.types import Memory, MemoryType, Scope, TagsMatch
 
 START = datetime(2026, 11, 1, 9, 30, 0, 123456, tzinfo=UTC)
 MODEL = ModelIdentity(name="model-a", revision="1", dimension=100)
@@ -91,3 +92,37 @@ def is_best(chosen: set[str], scores: dict[str, float], pool: int) -> bool:
     surely = {memory_id for memory_id, score in scores.items() if score > edge + 1e-6}
     perhaps = {memory_id for memory_id, score in scores.items() if score > edge - 1e-6}
     return surely <= chosen and len(chosen & perhaps) >= min(pool, len(ranked))
+
+
+def one_of_many(number: int) -> Entry:
+    """A memory that differs from its neighbours in every field."""
+    return entry(
+        f"memory number {number} about {'rust' if number % 3 else 'Python'}",
+        minute=number // 2,  # pairs share their moment
+        memory_type=list(MemoryType)[number % 7],
+        tags=tuple(tag for tag, every in (("a", 2), ("b", 3), ("c", 5)) if number % every == 0),
+        project_id=(None, "x", "y")[number % 3],
+        client_id=(None, "laptop", "desk")[number % 4 % 3],
+        session_id=(None, "s1")[number % 2],
+        certainty_score=number % 11 / 10,
+        quality_score=number % 6 / 5,
+        deleted_at=START if number % 13 == 0 else None,
+    )
+
+
+def in_scope(memory: Memory, scope: Scope) -> bool:
+    """What a scope means, said plainly."""
+    projects = {scope.project_id, None} if scope.include_global else {scope.project_id}
+    has = [tag in memory.tags for tag in scope.tags]
+    return (
+        (scope.global_search or scope.project_id is UNSET or memory.project_id in projects)
+        and scope.memory_type in (None, memory.memory_type)
+        and (not has or (any(has) if scope.tags_match is TagsMatch.ANY else all(has)))
+        and scope.client_id in (None, memory.client_id)
+        and scope.session_id in (None, memory.session_id)
+        and (scope.created_after is None or memory.created_at >= scope.created_after)
+        and (scope.created_before is None or memory.created_at < scope.created_before)
+        and memory.certainty_score >= (scope.min_certainty or 0)
+        and memory.quality_score >= (scope.min_quality or 0)
+        and (memory.deleted_at is not None) == scope.trashed
+    )

@@ -17,10 +17,11 @@ import duckdb
 
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import opening
-from memory_core.errors import MemoryServiceError, StorageFullError, UnavailableError
+from memory_core.errors import InternalError, MemoryServiceError, StorageFullError, UnavailableError
 
 Cursor = duckdb.DuckDBPyConnection
 DRAIN_S = 5.0
+INTERRUPT_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -145,10 +146,13 @@ class Database:
     def _drain(self) -> None:
         with self._door:
             self._shut = True
-            if not self._door.wait_for(lambda: not self._cursors, timeout=DRAIN_S):
-                for cursor in self._cursors.values():
-                    cursor.interrupt()
-                self._door.wait_for(lambda: not self._cursors, timeout=DRAIN_S)
+            if self._door.wait_for(lambda: not self._cursors, timeout=DRAIN_S):
+                return
+            for cursor in self._cursors.values():
+                cursor.interrupt()
+            self._door.wait_for(lambda: not self._cursors, timeout=INTERRUPT_S)
+            for cursor in self._cursors.values():  # of an export whose reader stopped asking
+                cursor.close()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -163,12 +167,13 @@ class Database:
             raise UnavailableError(
                 f"the store needs more memory for this than its limit of {self._options.memory_limit}; raise the limit"
             ) from error
-        except duckdb.InterruptException as error:
-            raise UnavailableError("the store is closing; the call was given up") from error
+        except (duckdb.InterruptException, duckdb.ConnectionException) as error:
+            raise UnavailableError("the store was closed meanwhile; the call was given up") from error
         except duckdb.Error as error:
             if _disk_full(error):
                 raise self._answer(error, "") from error
-            raise
+            # Not the message: it may quote a memory.
+            raise InternalError(f"the store failed ({type(error).__name__}); the log has the traceback") from error
 
     def _answer(self, error: duckdb.Error, otherwise: str) -> MemoryServiceError:
         if _disk_full(error) or not self.has_room():

@@ -1,0 +1,125 @@
+"""One scope means the same memories to every verb that reads."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from memory_core.engine.ports import Entry, Store
+from memory_core.types import Memory, MemoryType, Scope, TagsMatch
+from support.entries import (
+    MODEL,
+    START,
+    embed,
+    entry,
+    in_scope,
+    one_of_many,
+    plain_bm25,
+    probe,
+    random_vectors,
+)
+from support.every_store import STORES
+
+ORDER = (MemoryType.DECISION, MemoryType.PREFERENCE, MemoryType.FACT)
+
+
+SCOPES = st.builds(
+    Scope,
+    project_id=st.sampled_from([UNSET, None, "x", "y", "nobody's"]),
+    global_search=st.booleans(),
+    include_global=st.booleans(),
+    memory_type=st.none() | st.sampled_from(MemoryType),
+    tags=st.lists(st.sampled_from(["a", "b", "c", "%"]), max_size=3).map(tuple),
+    tags_match=st.sampled_from(TagsMatch),
+    client_id=st.sampled_from([None, None, "laptop", "desk"]),
+    session_id=st.sampled_from([None, None, "s1"]),
+    created_after=st.none() | st.integers(-5, 65).map(lambda minute: START + timedelta(minutes=minute)),
+    created_before=st.none() | st.integers(-5, 65).map(lambda minute: START + timedelta(minutes=minute)),
+    min_certainty=st.sampled_from([None, None, 0.5]),
+    min_quality=st.sampled_from([None, None, 0.6]),
+    trashed=st.booleans(),
+)
+
+
+@pytest.fixture(scope="module", params=STORES)
+def crowd(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Store, list[Entry]]]:
+    """One store with 120 memories of all kinds, to be read only."""
+    opened = STORES[request.param](tmp_path_factory.mktemp("crowd"))
+    entries = [one_of_many(number) for number in range(120)]
+    opened.insert(entries)
+    yield opened, entries
+    opened.close()
+
+
+@settings(max_examples=80, deadline=None)
+@given(scope=SCOPES)
+def test_every_reading_verb_means_the_same_memories_by_a_scope(crowd: tuple[Store, list[Entry]], scope: Scope) -> None:
+    store, entries = crowd
+    meant = [one for one in entries if in_scope(one.memory, scope)]
+    newest = sorted((one.memory for one in meant), key=lambda memory: (memory.created_at, memory.id), reverse=True)
+
+    assert store.newest(scope, limit=200) == newest
+    assert store.counts(scope).total == len(meant)
+    assert {memory.id for memory in store.ranked(scope, ORDER, changed_after=None, limit=200)} == {
+        memory.id for memory in newest
+    }
+    found = {candidate.memory.id: candidate.bm25 for candidate in store.candidates(probe("rust", "7"), scope)}
+    assert found == pytest.approx(plain_bm25(meant, ["rust", "7"]))
+
+
+def test_pages_show_each_memory_once_even_where_moments_are_shared(crowd: tuple[Store, list[Entry]]) -> None:
+    store, entries = crowd
+    seen: list[Memory] = []
+    while page := store.newest(Scope(), limit=7, before=(seen[-1].created_at, seen[-1].id) if seen else None):
+        seen += page
+
+    assert len(seen) == len({memory.id for memory in seen})
+    assert len(seen) == sum(one.memory.deleted_at is None for one in entries)
+
+
+def test_containing_takes_the_text_for_no_pattern_and_ignores_the_case(store: Store) -> None:
+    contents = ["100% sure", "100 percent", "snake_case", "snakeXcase", "Straße NACH Köln", r"C:\dir", "it's"]
+    store.insert([entry(content, minute=place) for place, content in enumerate(contents)])
+
+    def found(text: str) -> list[str]:
+        return [memory.content for memory in store.containing(text, Scope(), limit=10)]
+
+    assert found("0%") == ["100% sure"]
+    assert found("E_C") == ["snake_case"]
+    assert found("nach kÖLN") == ["Straße NACH Köln"]
+    assert found(r"c:\D") == [r"C:\dir"]
+    assert found("T'S") == ["it's"]
+    assert found("100") == ["100 percent", "100% sure"]
+
+
+def test_ranked_goes_by_type_then_by_the_last_change(store: Store) -> None:
+    kinds = ["fact", "decision", "session", "preference", "decision", "relation"]
+    store.insert([entry(kind, minute=place, memory_type=MemoryType(kind)) for place, kind in enumerate(kinds)])
+    ranked = store.ranked(Scope(), ORDER, changed_after=None, limit=10)
+
+    expected = ["decision", "decision", "preference", "fact", "relation", "session"]
+    assert [memory.content for memory in ranked] == expected
+    assert ranked[0].updated_at > ranked[1].updated_at
+    assert store.ranked(Scope(), ORDER, changed_after=None, limit=2) == ranked[:2]
+    late = store.ranked(Scope(), ORDER, changed_after=START + timedelta(minutes=4), limit=10)
+    assert [memory.content for memory in late] == ["decision", "relation"]
+
+
+def test_counts_tell_types_clients_projects_trash_and_vectors(store: Store) -> None:
+    mine = entry("mine", project_id="x", client_id="laptop", memory_type=MemoryType.DECISION)
+    store.insert([mine, entry("all's"), entry("old", project_id="x", deleted_at=START)])
+    store.use_model(MODEL)
+    embed(store, {mine.memory.id: random_vectors(1)})
+
+    counts = store.counts(Scope())
+
+    assert (counts.total, counts.with_vectors, counts.in_trash) == (2, 1, 1)
+    assert counts.by_type == {"decision": 1, "fact": 1}
+    assert counts.by_client == {"": 1, "laptop": 1}
+    assert counts.by_project == {"": 1, "x": 1}
+    assert store.counts(Scope(project_id="y")).in_trash == 0

@@ -1,0 +1,116 @@
+"""The rules of the one open file: transactions end, errors are ours, and closing waits but not for ever."""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memory_core.engine.ports import StoreOptions
+from memory_core.engine.stores.duckdb import DuckDBStore, open_store
+from memory_core.errors import InternalError, UnavailableError
+from memory_core.types import Scope
+from support.entries import entry
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[DuckDBStore]:
+    with contextlib.closing(open_store("", StoreOptions(data_dir=tmp_path, min_free_bytes=0))) as opened:
+        yield opened
+
+
+def test_a_failed_transaction_leaves_nothing_and_blocks_nobody(store: DuckDBStore) -> None:
+    with pytest.raises(InternalError, match="CatalogException"), store._db.write() as cursor:
+        cursor.execute("INSERT INTO unembedded VALUES (1); INSERT INTO nowhere VALUES (1)").fetchall()
+
+    assert store.count_pending() == 0
+    store.insert([entry()])
+    assert store.count_pending() == 1
+
+
+def test_an_error_never_quotes_a_memory(store: DuckDBStore) -> None:
+    with pytest.raises(InternalError) as caught, store._db.read() as cursor:
+        cursor.execute("SELECT CAST('my secret' AS INTEGER)").fetchall()
+
+    assert "secret" not in str(caught.value)
+
+
+def test_a_reading_transaction_cannot_write(store: DuckDBStore) -> None:
+    with pytest.raises(InternalError), store._db.read() as cursor:
+        cursor.execute("DELETE FROM memories").fetchall()
+
+
+def test_closing_gives_up_an_export_that_nobody_reads_on(store: DuckDBStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memory_core.engine.stores.duckdb.database.DRAIN_S", 0.05)
+    monkeypatch.setattr("memory_core.engine.stores.duckdb.database.INTERRUPT_S", 0.05)
+    monkeypatch.setattr("memory_core.engine.stores.duckdb.transfer.BATCH", 1)
+    store.insert([entry("one"), entry("two")])
+    batches = store.export()
+    next(batches)
+
+    store.close()
+
+    with pytest.raises(UnavailableError, match="closed meanwhile"):
+        next(batches)
+    with contextlib.closing(open_store("", StoreOptions(data_dir=Path(store.location).parent))) as again:
+        assert again.counts(Scope()).total == 2
+
+
+def test_closing_interrupts_a_query_that_takes_too_long(store: DuckDBStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memory_core.engine.stores.duckdb.database.DRAIN_S", 0.05)
+    monkeypatch.setattr("memory_core.engine.stores.duckdb.database.INTERRUPT_S", 30)
+    running = threading.Event()
+    answers: list[str] = []
+
+    def ask() -> None:
+        try:
+            with store._db.read() as cursor:
+                running.set()
+                cursor.execute(
+                    "SELECT count(*) FROM range(1_000_000_000) a, range(1_000) b WHERE a.range ^ b.range = 7"
+                )
+        except UnavailableError as error:
+            answers.append(str(error))
+
+    reader = threading.Thread(target=ask)
+    reader.start()
+    running.wait()
+    store.close()
+    reader.join()
+
+    assert answers == ["the store was closed meanwhile; the call was given up"]
+
+
+def test_a_copy_is_made_while_others_write(store: DuckDBStore, tmp_path: Path) -> None:
+    stop = threading.Event()
+    written = 0
+
+    def keep_writing() -> None:
+        nonlocal written
+        while not stop.is_set():
+            store.insert([entry(f"number {written}")])
+            written += 1
+
+    writer = threading.Thread(target=keep_writing)
+    writer.start()
+    copies = [store.backup(tmp_path / "backups") for _ in range(3)]
+    stop.set()
+    writer.join()
+
+    for copy in copies:
+        with contextlib.closing(open_store(str(copy), StoreOptions(data_dir=tmp_path))) as restored:
+            total = restored.counts(Scope()).total
+            assert total <= written
+            assert restored.count_pending() == total, "the queue is of the same moment as the rows"
+
+
+def test_a_store_whose_folder_is_gone_says_so(tmp_path: Path) -> None:
+    store = open_store("", StoreOptions(data_dir=tmp_path / "data", min_free_bytes=0))
+    (tmp_path / "data").rename(tmp_path / "moved")
+    try:
+        with pytest.raises(UnavailableError, match="cannot be reached"):
+            store.insert([entry()])
+    finally:
+        (tmp_path / "moved").rename(tmp_path / "data")
+        store.close()

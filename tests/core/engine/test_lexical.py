@@ -1,5 +1,6 @@
 """Which words find which text."""
 
+import hashlib
 import time
 import unicodedata
 from datetime import UTC, datetime
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory_core.engine.lexical import MAX_TERM_CHARS, STOP_WORDS, entry, indexed_text, terms
+from memory_core.engine.lexical import ANALYSER_VERSION, MAX_TERM_CHARS, STOP_WORDS, entry, indexed_text, terms
 from memory_core.types import MemoryType
 from support.samples import a_memory
 
@@ -163,3 +164,11 @@ def test_who_when_what_kind_and_which_tags_are_indexed_with_the_content() -> Non
     assert indexed_text(memory) == "anna-laptop, 8 May 2023, decision, storage, sql:\nWe chose DuckDB"
     assert entry(memory).memory is memory
     assert {"anna", "may", "2023", "storag", "duckdb"} <= entry(memory).terms.keys()
+
+
+def test_other_terms_of_the_same_text_need_another_version() -> None:
+    """What is stored was analysed by the version of its day: a silent change would make it unfindable."""
+    digests = {1: "c95b8ac470b15b26"}
+    text = "Why didn't getUserById in src/core/app.py v3.11.7 find the Café's 数据库-backup_2026 at 10:30?"
+
+    assert hashlib.sha256(repr(sorted(terms(text).items())).encode()).hexdigest()[:16] == digests[ANALYSER_VERSION]

@@ -166,10 +166,13 @@ class MemoryService:
         if query.search_mode is SearchMode.KEYWORD:
             return await self._read(self._searcher.by_words, text, query)
         vector = await self._query_vector(text)
-        status = await self._status()
+        return await self._read(self._found, text, vector, query)
+
+    def _found(self, text: str, vector: Vector | None, query: SearchQuery) -> SearchResult:
+        status = self._embeddings.status()
         if vector is None:
-            return await self._read(self._searcher.by_words, text, query, notice=why_by_words(status))
-        return await self._read(self._searcher.by_meaning, text, vector, query, notice=why_incomplete(status))
+            return self._searcher.by_words(text, query, notice=why_by_words(status))
+        return self._searcher.by_meaning(text, vector, query, notice=why_incomplete(status))
 
     async def _query_vector(self, text: str) -> Vector | None:
         """Null if no model can be had in time. What was stored before this call can then be found by its vector."""

@@ -49,3 +49,8 @@ def test_a_start_imports_nothing_that_it_can_do_without() -> None:
               "logging", "pathlib", "queue", "ssl", "subprocess", "tempfile", "typing", "urllib.parse", "uuid",
               "httpx", "msgspec", "memory_client.starting", "memory_client.sdk"}  # fmt: skip
     assert costly & set(done.stdout.split()) == set()
+
+
+def test_without_any_input_it_ends() -> None:
+    done = subprocess.run(f"{SCRIPT} <&-", shell=True, capture_output=True, env=environment(), check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -13,7 +13,7 @@ from memory_client.errors import SilentError, UnreachableError
 from memory_client.transport import Transport
 
 STATE_FILE = "server.json"
-_PROBE_TIMEOUT_S = 5.0
+_PROBE_TIMEOUT_S = 10.0  # a machine under load may take seconds
 _STOP_TIMEOUT_S = 30.0
 
 

@@ -117,7 +117,7 @@ class _Child:
     def _spawn(self, command: list[str]) -> "subprocess.Popen[bytes]":
         if os.path.exists(self._log) and os.path.getsize(self._log) > _MAX_LOG_BYTES:
             os.replace(self._log, f"{self._log}.1")
-        with open(self._log, "ab") as log:
+        with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
             self._log_start = log.tell()
             return subprocess.Popen(  # noqa: S603 - our own command
                 command,

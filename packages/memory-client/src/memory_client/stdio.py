@@ -29,6 +29,8 @@ def _read(descriptor: int) -> bytes:
             return os.read(descriptor, 65536)
         except BlockingIOError:  # whoever gave us the pipe has made it so
             select.select([descriptor], [], [])
+        except OSError:  # closed from the start, or a terminal that has gone: there is nobody
+            return b""
 
 
 class LineWriter:

@@ -5,9 +5,6 @@ The other side is a real socket that says what a proxy, another program or a dyi
 
 import contextlib
 import socket
-import ssl
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,37 +28,14 @@ from memory_core.errors import (
 )
 from memory_core.types import NewMemory
 from support.samples import a_memory
+from support.sockets import free_port, listening, make_authority, says, tls_front
 
 
 @contextlib.contextmanager
-def answering(*answers: bytes) -> Iterator[str]:
-    """A listener that gives one of `answers` to each request on a connection of its own; its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            for answer in answers:
-                connection, _ = listener.accept()
-                with connection:
-                    _read_request(connection)
-                    connection.sendall(answer)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        thread.join(10)
-
-
-def _read_request(connection: socket.socket) -> bytes:
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += connection.recv(65536)
-        if received.startswith(b"\x16"):  # the beginning of TLS, which never becomes a request
-            return received
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head
+def answering(answer: bytes, *, requests: list[bytes] | None = None) -> Iterator[str]:
+    """A server that gives `answer` to whoever asks; its URL."""
+    with listening(says(answer, requests=requests)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def an_answer(status: str, body: bytes, *headers: str, media: str = "application/problem+json") -> bytes:
@@ -143,9 +117,11 @@ async def test_a_page_of_a_proxy_becomes_a_sentence_that_helps(
 
 
 async def test_a_redirect_is_not_followed_so_that_the_key_stays_with_its_server() -> None:
-    """The listener takes one connection; following would wait for a second one."""
-    with answering(an_answer("307 Temporary Redirect", b"", "Location: /elsewhere")) as url:
+    requests: list[bytes] = []
+    with answering(an_answer("307 Temporary Redirect", b"", "Location: /elsewhere"), requests=requests) as url:
         assert "redirects to /elsewhere" in str(await failure(url))
+
+    assert len(requests) == 1
 
 
 @pytest.mark.parametrize("body", [b"<html>welcome</html>", b'{"status": "ok"}', b"", b"\xff\xfe", b'{"id": 1}'])
@@ -181,8 +157,7 @@ async def test_a_route_that_an_older_server_lacks_is_no_missing_memory() -> None
 
 
 async def test_nobody_listening_names_the_address_and_what_to_check() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
 
     error = await failure(f"http://127.0.0.1:{port}")
 
@@ -214,55 +189,25 @@ async def test_a_server_that_never_answers_is_given_up_after_the_time_limit() ->
 
 
 async def test_https_towards_plain_http_is_a_sentence_too() -> None:
-    with answering(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
-        error = await failure(url.replace("http://", "https://"))
+    with listening(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as port:
+        error = await failure(f"https://127.0.0.1:{port}")
 
     assert isinstance(error, UnavailableError)
 
 
-async def test_a_certificate_that_nobody_vouches_for_names_the_way_out(tmp_path: Path) -> None:
-    with tls_listener(tmp_path) as (url, _):
-        error = await failure(url)
-
-    assert isinstance(error, UnavailableError)
-    assert "SSL_CERT_FILE" in str(error)
-
-
-async def test_ssl_cert_file_vouches_for_a_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with tls_listener(tmp_path) as (url, authority):
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_a_certificate_is_trusted_only_if_ssl_cert_file_vouches_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_known: bool
+) -> None:
+    authority, certificate, key = make_authority(tmp_path)
+    if is_known:
         monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-        error = await failure(url)
+    behind = listening(says(a_problem("404 Not Found", "not-found")))
+    with behind as plain, listening(tls_front(certificate, key, plain)) as port:
+        error = await failure(f"https://localhost:{port}")
 
-    assert isinstance(error, NotFoundError)
-
-
-@contextlib.contextmanager
-def tls_listener(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Answers "no such memory" over TLS, with a certificate of its own for 127.0.0.1."""
-    certificate, key = make_certificate(folder)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            plain, _ = listener.accept()
-            refused = contextlib.suppress(ssl.SSLError, ConnectionError)
-            with plain, refused, context.wrap_socket(plain, server_side=True) as connection:
-                _read_request(connection)
-                connection.sendall(a_problem("404 Not Found", "not-found"))
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}", certificate
-        thread.join(10)
-
-
-def make_certificate(folder: Path) -> tuple[Path, Path]:
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=memory"
-    command += f" -addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}"
-    subprocess.run(command.split(), check=True, capture_output=True)
-    return certificate, key
+    assert isinstance(error, NotFoundError if is_known else UnavailableError)
+    assert ("SSL_CERT_FILE" in str(error)) is not is_known
 
 
 # ── The local server ──
@@ -270,8 +215,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 async def test_a_local_server_that_left_is_found_again_without_repeating_a_write() -> None:
     """The first address has nobody; the client asks where the server is now and sends the request there, once."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        gone = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    gone = f"http://127.0.0.1:{free_port()}"
     asked: list[str] = []
     with answering(a_problem("507 Insufficient Storage", "storage-full")) as url:
 

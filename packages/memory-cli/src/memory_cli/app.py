@@ -26,7 +26,7 @@ HELP = "Keep what coding agents should remember, and find it again."
 EPILOGUE = (
     "Outside of a git repository, and without -p, there is no project: add keeps a memory for every project, "
     "the other commands look at all memories.\n\n"
-    "Results go to standard output, everything else to standard error. "
+    "Results go to standard output, everything else to standard error.\n\n"
     "Exit codes: 0 done, 1 it failed, 2 asked wrongly, 3 no such memory or server."
 )
 

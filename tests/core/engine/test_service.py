@@ -14,7 +14,7 @@ import pytest
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.lexical import indexed_text
 from memory_core.engine.parquet import read_parquet, write_parquet
-from memory_core.engine.ports import Embedder, StoreOptions
+from memory_core.engine.ports import EmbeddedEntry, Embedder, StoreOptions
 from memory_core.engine.service import MemoryService
 from memory_core.engine.stores.duckdb import open_store
 from memory_core.engine.transfer import Parquet
@@ -30,6 +30,7 @@ from memory_core.types import (
     SearchMode,
     SearchQuery,
 )
+from support.samples import a_memory
 from support.toys import ToyEmbedder
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -289,6 +290,19 @@ async def taken_in(file: Path, folder: Path, embedder: Embedder) -> int:
         await until(service, EmbeddingState.READY)
         assert (report.imported, progress) == (3, [3])
         return (await service.stats(EVERYWHERE)).memories_with_embeddings
+
+
+async def test_a_file_that_holds_a_memory_twice_brings_it_once(tmp_path: Path) -> None:
+    same = [EmbeddedEntry(memory=a_memory("x", id="a" * 32), model=None, vectors=None) for _ in range(2)]
+    other = EmbeddedEntry(memory=a_memory("y", id="a" * 32), model=None, vectors=None)
+    write_parquet(tmp_path / "twice.parquet", iter([[*same, other]]))
+
+    async with opened(tmp_path / "data") as service:
+        report = await service.import_parquet(tmp_path / "twice.parquet")
+        listed = await service.list(ListQuery())
+
+    assert (report.imported, report.unchanged, report.conflicts) == (1, 1, ("a" * 32,))
+    assert [memory.content for memory in listed.memories] == ["x"]
 
 
 # ── Going away ──

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from memory_core.engine import lexical
 from memory_core.engine.ports import EmbeddedEntry, ModelIdentity, Store, Vectors
 from memory_core.memories import Progress
-from memory_core.types import ImportReport, Memory, NewMemory
+from memory_core.types import ImportReport
 
 
 class Parquet(NamedTuple):
@@ -23,13 +23,11 @@ class Parquet(NamedTuple):
 
 def take_in(store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None) -> ImportReport:
     """Insert what is not here; another model's vectors are left behind, those memories are embedded anew."""
-    arriving = {entry.memory.id: entry for entry in batch}
-    for entry in arriving.values():
-        _check(entry.memory)
-    here = store.import_entries([(lexical.entry(e.memory), _vectors(e, model)) for e in arriving.values()])
-    conflicts = [i for i in here if store.get(i, trashed=None) != arriving[i].memory]
+    known = store.import_entries([(lexical.entry(e.memory), _vectors(e, model)) for e in batch])
+    here = {memory_id: store.get(memory_id, trashed=None) for memory_id in set(known)}
+    conflicts = [e.memory.id for e in batch if e.memory.id in here and e.memory != here[e.memory.id]]
     return ImportReport(
-        imported=len(arriving) - len(here), unchanged=len(here) - len(conflicts), conflicts=tuple(conflicts)
+        imported=len(batch) - len(known), unchanged=len(known) - len(conflicts), conflicts=tuple(conflicts)
     )
 
 
@@ -43,8 +41,3 @@ def together(first: ImportReport, second: ImportReport) -> ImportReport:
 
 def _vectors(entry: EmbeddedEntry, model: ModelIdentity | None) -> Vectors | None:
     return entry.vectors if model is not None and entry.model == model else None
-
-
-def _check(memory: Memory) -> None:
-    """A file can hold anything: what could not have been added cannot be imported. Raises InvalidError."""
-    NewMemory(**{name: getattr(memory, name) for name in NewMemory.__struct_fields__})

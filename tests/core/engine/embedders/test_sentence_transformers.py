@@ -1,0 +1,114 @@
+"""The onnx embedder against sentence-transformers itself, which the other embedder is.
+
+Needs torch, so it is run by scripts/dev/test-sentence-transformers; what is said without it is tested everywhere.
+"""
+
+import importlib.util
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from memory_core.engine.embedders import onnx, sentence_transformers
+from memory_core.engine.ports import Embedder
+from memory_core.errors import ModelUnavailableError
+from support.embedders import MODEL, model_folder, needs_sentence_transformers, offline
+
+EXACT = 1e-4
+WORDS = [
+    "deploy",
+    "Fridays",
+    "café",
+    "日本語",
+    "x_y.z",
+    "1.5e-12",
+    "HTTP/2",
+    "🎉",
+    "\n",
+    "don't",
+    "the",
+    "memory",
+    "of",
+]
+
+
+def texts(count: int) -> list[str]:
+    """From no word to more than the model reads."""
+    draw = random.Random(7)
+    return [" ".join(draw.choices(WORDS, k=length)) for length in np.geomspace(1, 400, count).astype(int)] + [""]
+
+
+def test_without_the_extra_the_line_that_installs_it_is_named(tmp_path: Path) -> None:
+    if importlib.util.find_spec("sentence_transformers"):
+        pytest.skip("the extra is installed here")
+
+    with pytest.raises(ModelUnavailableError, match=r"uv tool install 'memory-server\[sentence-transformers\]'"):
+        sentence_transformers.load_embedder(MODEL, offline(tmp_path))
+
+
+@pytest.mark.sentence_transformers
+@needs_sentence_transformers
+def test_both_backends_give_equal_vectors_under_one_identity(tmp_path: Path) -> None:
+    ours, reference = (backend.load_embedder(MODEL, offline(tmp_path)) for backend in (onnx, sentence_transformers))
+
+    assert ours.model == reference.model
+    difference = _difference(ours, reference, texts(60))
+    print(f"largest difference to sentence-transformers: {difference:.2e}")
+    assert difference < EXACT
+
+
+FAMILIES = {
+    "bert": ("BertConfig", {}),
+    "bert with the other gelu": ("BertConfig", {"hidden_act": "gelu_new"}),
+    "bert with relu": ("BertConfig", {"hidden_act": "relu"}),
+    "roberta": ("RobertaConfig", {"pad_token_id": 1, "max_position_embeddings": 514, "type_vocab_size": 1}),
+    "xlm-roberta": ("XLMRobertaConfig", {"pad_token_id": 1, "max_position_embeddings": 514, "type_vocab_size": 1}),
+    "camembert": ("CamembertConfig", {"pad_token_id": 1, "max_position_embeddings": 514, "type_vocab_size": 1}),
+    "distilbert": ("DistilBertConfig", {}),
+}
+SMALL = {"hidden_size": 48, "num_attention_heads": 4, "num_hidden_layers": 3, "intermediate_size": 96}
+SMALL_DISTILBERT = {"dim": 48, "n_heads": 4, "n_layers": 3, "hidden_dim": 96}
+
+
+@pytest.mark.sentence_transformers
+@needs_sentence_transformers
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_every_family_is_converted_exactly(tmp_path: Path, family: str, pooling: str) -> None:
+    """Small models of random weights: what could go wrong in a conversion goes wrong in them too."""
+    folder = _random_model(tmp_path / "model", *FAMILIES[family], pooling=pooling)
+
+    ours, reference = (
+        backend.load_embedder(str(folder), offline(tmp_path / "cache")) for backend in (onnx, sentence_transformers)
+    )
+
+    assert _difference(ours, reference, texts(25)) < EXACT
+
+
+def _difference(ours: Embedder, reference: Embedder, texts: list[str]) -> float:
+    assert max(len(text) for text in texts) > 2000
+    return float(np.abs(ours.embed(texts) - reference.embed(texts)).max())
+
+
+def _random_model(folder: Path, config_class: str, settings: dict[str, Any], *, pooling: str) -> Path:
+    import torch
+    import transformers
+
+    torch.manual_seed(11)
+    sizes = SMALL_DISTILBERT if config_class == "DistilBertConfig" else SMALL
+    config = getattr(transformers, config_class)(**{"vocab_size": 30522, **sizes, **settings})
+    model = transformers.AutoModel.from_config(config)
+    for parameter in model.parameters():  # biases and norms too, which begin as 0 and 1
+        torch.nn.init.normal_(parameter, std=0.3)
+    model.save_pretrained(folder, safe_serialization=True)
+    for name in ("tokenizer.json", "tokenizer_config.json", "modules.json", "special_tokens_map.json"):
+        (folder / name).write_bytes((model_folder() / name).read_bytes())
+    (folder / "1_Pooling").mkdir()
+    pooled = {"word_embedding_dimension": 48, f"pooling_mode_{pooling}_token{'s' if pooling == 'mean' else ''}": True}
+    if pooling == "cls":
+        pooled["pooling_mode_mean_tokens"] = False
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooled))
+    return folder

@@ -14,6 +14,7 @@ from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
 from mcp.server.caching import CacheHint
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -37,6 +38,9 @@ class McpEndpoint:
     """An ASGI endpoint; `running` must be entered once, around everything."""
 
     def __init__(self, memories: Memories, limits: Limits, *, max_body_bytes: int) -> None:
+        # Else the SDK's streams end at a stop signal, before the answer of a call that is under way. No stream of
+        # ours outlives its call, so that waiting for them is short.
+        AppStatus.disable_automatic_graceful_drain()
         self._memories = memories
         self._limits = limits
         self._tools = {tool.name: tool for tool in TOOLS}

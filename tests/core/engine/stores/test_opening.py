@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import shutil
 import stat
 import subprocess
 import sys
@@ -209,6 +210,19 @@ def test_no_store_is_begun_on_a_full_disk(tmp_path: Path) -> None:
 
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "memories.duckdb").exists()
+
+
+@pytest.mark.parametrize("free", [0, 8_192, 100_000, 400_000])
+def test_a_store_that_does_not_fit_on_the_disk_is_said_so_and_can_be_begun_later(tmp_path: Path, free: int) -> None:
+    """Without the floor: whichever step it is that finds no room."""
+    with small_disk(tmp_path / "disk", 4) as disk:
+        (disk / "data").mkdir()
+        (disk / "ballast").write_bytes(b"x" * (shutil.disk_usage(disk).free - free))
+
+        assert "disk is full" in refusal(disk / "data") or "cannot hold the store" in refusal(disk / "data")
+        (disk / "ballast").unlink()
+        with opened(disk / "data") as store:
+            store.insert([entry()])
 
 
 def test_a_store_on_a_full_disk_opens_for_reading(tmp_path: Path) -> None:

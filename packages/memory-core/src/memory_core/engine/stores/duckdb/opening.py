@@ -76,7 +76,7 @@ def create(path: Path, options: StoreOptions) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)  # of a start that did not get to its end; the lock is ours
     try:
-        _connect(temporary, {}, read_only=False).close()
+        _connect(temporary, {}, read_only=False, name=path).close()
         temporary.chmod(0o600)
         temporary.replace(path)
     except OSError as error:
@@ -100,14 +100,8 @@ def connect(path: Path, options: StoreOptions, folders: Sequence[Path]) -> duckd
     return connection
 
 
-def _connect(path: Path, config: _Config, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-    try:
-        return duckdb.connect(path, read_only=read_only, config=config)
-    except duckdb.Error as error:
-        raise UnavailableError(_refusal(path, str(error))) from error
-
-
-def _refusal(path: Path, message: str) -> str:
+def refusal(path: Path, message: str) -> str:
+    """What DuckDB said of the file at `path`, as a sentence of ours."""
     if "Conflicting lock" in message:
         holder = _HOLDER.search(message)
         return _in_use(path, holder[1] if holder else None)
@@ -121,6 +115,13 @@ def _refusal(path: Path, message: str) -> str:
         f"{path} cannot be read as a store: {message.splitlines()[0]} "
         "It is unchanged; put a backup or a copy from the folder 'snapshots' in its place, or move it aside"
     )
+
+
+def _connect(path: Path, config: _Config, *, read_only: bool, name: Path | None = None) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(path, read_only=read_only, config=config)
+    except duckdb.Error as error:
+        raise UnavailableError(refusal(name or path, str(error))) from error
 
 
 def _in_use(path: Path, pid: str | None) -> str:

@@ -180,6 +180,9 @@ class DuckDBStore:
         database = Database(self._path, self._options, [self._snapshots, self._backups])
         try:
             migrate(database.set_up(), migrations, self._path, snapshot=lambda at: self._snapshot(database, at))
+        except duckdb.Error as error:
+            database.close()
+            raise UnavailableError(opening.refusal(self._path, str(error))) from error
         except BaseException:
             database.close()
             raise

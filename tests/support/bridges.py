@@ -179,15 +179,14 @@ def machine(home: Path, **environ: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def no_server_left(data_dir: Path) -> Iterator[None]:
-    """Whatever local server has been started in `data_dir` meanwhile is gone afterwards."""
+    """Whatever local server has been started in `data_dir` meanwhile is gone afterwards, and its data may be too."""
     try:
         yield
     finally:
         found = local.announced(str(data_dir))
         if found is not None and _is_ours(found.pid):
             with contextlib.suppress(ProcessLookupError):
-                os.kill(found.pid, signal.SIGCONT)
-            local.stop(str(data_dir))
+                os.kill(found.pid, signal.SIGKILL)
 
 
 def _is_ours(pid: int) -> bool:

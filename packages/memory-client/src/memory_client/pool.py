@@ -37,9 +37,10 @@ class Pool:
                 self._changed.wait(min(left, 0.05))  # what is counted apart may change unseen
 
     def _serve(self) -> None:
+        with self._changed:
+            self._idle += 1
         while True:
             with self._changed:
-                self._idle += 1
                 self._changed.wait_for(lambda: self._work)
                 self._idle -= 1
                 work = self._work.popleft()
@@ -48,4 +49,5 @@ class Pool:
             finally:
                 with self._changed:
                     self._unfinished -= 1
+                    self._idle += 1
                     self._changed.notify_all()

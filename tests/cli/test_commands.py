@@ -76,6 +76,9 @@ def test_an_update_changes_what_it_names(machine: Machine, project: str) -> None
     assert (changed["content"], changed["memory_type"]) == ("port is 8420", "fact")
     assert (changed["tags"], changed["source"], changed["project_id"]) == (["net"], "wiki", project)
 
+    machine.run("update", name, "port is 8421")
+    assert machine.run("get", name).out.endswith("\n\nport is 8421\n")
+
     machine.run("update", name, "--no-tags", "--no-project", "--certainty", "1")
     changed = machine.run("get", name, "--json").json
     assert (changed["tags"], changed["project_id"], changed["certainty_score"]) == ([], None, 1.0)
@@ -94,6 +97,18 @@ def test_a_deleted_memory_lies_in_the_trash_and_comes_back(machine: Machine, pro
 
     assert machine.run("restore", name).code == 0
     assert machine.run("get", name).code == 0
+
+
+def test_a_long_list_is_read_page_by_page(machine: Machine, project: str) -> None:
+    for at in range(3):
+        machine.run("-p", project, "add", f"note {at}")
+
+    first = machine.run("-p", project, "list", "-n", "2")
+    assert [line[-6:] for line in first.out.splitlines()] == ["note 2", "note 1"]
+    cursor = first.err.split()[-1]
+
+    rest = machine.run("-p", project, "list", "-n", "2", "--cursor", cursor)
+    assert ([line[-6:] for line in rest.out.splitlines()], rest.err) == (["note 0"], "")
 
 
 def test_context_has_the_keys_that_hooks_read(machine: Machine, project: str) -> None:

@@ -125,7 +125,7 @@ def command_line(environ: Mapping[str, str], *, with_help: bool = True) -> App:
     ) -> object:
         command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
         if "session" in ignored:
-            place = Place(project=project, server=server, data_dir=data_dir)
+            place = Place(project=project or None, server=server or None, data_dir=data_dir or None)
             bound.arguments["session"] = Session(environ, place, as_json=as_json)
         return _carried_out(command, bound)
 

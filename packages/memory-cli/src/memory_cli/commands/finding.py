@@ -54,13 +54,14 @@ async def list_(
     filters: Filters = NO_FILTERS,
     limit: Limit = 20,
     trash: Annotated[bool, flag("What lies in the trash.")] = False,
+    cursor: Annotated[str | None, Parameter(help="Go on where the list before ended: its `next_cursor`.")] = None,
     session: Here,
 ) -> None:
     """Show the newest memories.
 
     In a project: its own memories, no others. Outside of one: all memories.
     """
-    query = ListQuery(limit=limit, trashed=trash, **filters.scope(session))
+    query = ListQuery(limit=limit, trashed=trash, cursor=cursor, **filters.scope(session))
     async with session.memories() as memories:
         page = await memories.list(query)
     if session.out.as_json:
@@ -70,7 +71,7 @@ async def list_(
     if not page.memories:
         session.out.note(f"nothing kept yet in {filters.in_words(session)}")
     elif page.next_cursor is not None:
-        session.out.note(f"there are more than these {page.count}; --limit shows up to 200, --until goes further back")
+        session.out.note(f"there are more; the next ones: --cursor {page.next_cursor}")
 
 
 async def get(memory_id: Id, /, *, session: Here) -> None:

@@ -50,8 +50,8 @@ async def add(
 async def update(
     memory_id: Id,
     /,
-    *,
     content: Annotated[str | None, Parameter(help="The new text; `-` reads it from standard input.")] = None,
+    *,
     memory_type: Annotated[MemoryType | None, Parameter(name="--type", help="Its new type.")] = None,
     tags: Tags = (),
     no_tags: Annotated[bool, flag("Take all its tags away.")] = False,

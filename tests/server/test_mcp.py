@@ -40,7 +40,6 @@ async def test_the_sdk_client_keeps_and_finds_a_memory(server: RunningServer, er
         wrong = await session.call_tool("memory_search", {"querry": "aardvark"})
 
     assert [tool.name for tool in tools] == [tool.name for tool in TOOLS]
-    assert instructions == INSTRUCTIONS
     assert text_of(kept).endswith(f"(observation, project eras/{era}).")
     assert "#zoo (laptop) The aardvark lives in " + era in text_of(found)
     assert wrong.is_error
@@ -60,24 +59,25 @@ async def test_the_older_era_is_greeted_without_a_session(make_app: MakeApp) -> 
 
     result = answer_of(response)["result"]
     assert result["protocolVersion"] == "2025-06-18"
+    assert result["instructions"] == INSTRUCTIONS
     assert result["serverInfo"] == {"name": "memory", "version": __version__}
     assert "listChanged" not in str(result["capabilities"]) or not result["capabilities"]["tools"]["listChanged"]
     assert "mcp-session-id" not in response.headers
 
 
-async def test_the_newer_era_is_told_how_long_the_list_of_tools_is_good(make_app: MakeApp) -> None:
-    meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": {},
-    }
-    headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/list"}
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}
+@pytest.mark.parametrize("method", ["tools/list", "server/discover"])
+async def test_the_newer_era_is_told_how_long_an_answer_is_good(make_app: MakeApp, method: str) -> None:
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": method}
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta}}
 
-    response = await post(await make_app(), message, headers)
+    result = answer_of(await post(await make_app(), message, headers))["result"]
 
-    result = answer_of(response)["result"]
     assert (result["ttlMs"], result["cacheScope"]) == (3_600_000, "public")
-    assert len(result["tools"]) == len(TOOLS)
+    if method == "tools/list":
+        assert len(result["tools"]) == len(TOOLS)
+    else:
+        assert result["instructions"] == INSTRUCTIONS
 
 
 @pytest.mark.parametrize("path", ["/mcp", "/mcp/"])

@@ -100,7 +100,7 @@ def test_after_a_fatal_error_the_file_is_opened_anew_once_for_all_threads(
     kept = entry("still there")
     with contextlib.closing(open_store("", StoreOptions(data_dir=tmp_path, min_free_bytes=0))) as store:
         store.insert([kept])
-        before = store._db.set_up()
+        before = store._db.base
 
         with (
             caplog.at_level(logging.CRITICAL, logger="memory_core"),
@@ -109,7 +109,7 @@ def test_after_a_fatal_error_the_file_is_opened_anew_once_for_all_threads(
         ):
             raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
 
-        assert store._db.set_up() is not before
+        assert store._db.base is not before
         assert store.get(kept.memory.id) == kept.memory
         store.insert([entry("and writing too")])
 

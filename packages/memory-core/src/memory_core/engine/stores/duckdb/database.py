@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Database:
-    """Owns the base connection. `read` and `write` are the only ways in."""
+    """Owns the base connection. `read` and `write` are the ways in; `idle` and `beside` are for maintenance."""
 
     def __init__(self, path: Path, options: StoreOptions, folders: Sequence[Path]) -> None:
         self.path = path
@@ -67,13 +67,9 @@ class Database:
 
     @contextlib.contextmanager
     def idle(self) -> Iterator[Cursor]:
-        """Alone like a writer, but without a transaction, for CHECKPOINT; `begin` makes one."""
+        """Alone like a writer, but outside any transaction, which is what CHECKPOINT asks for."""
         with self._translated(), self._writer, self._cursor() as cursor:
-            try:
-                yield cursor
-            except BaseException:
-                _roll_back(cursor)
-                raise
+            yield cursor
 
     @contextlib.contextmanager
     def beside(self) -> Iterator[Cursor]:
@@ -81,15 +77,16 @@ class Database:
         with self._translated(), self._cursor() as cursor:
             yield cursor
 
-    def set_up(self) -> Cursor:
-        """The base connection, before anyone else has a cursor of it."""
+    @property
+    def base(self) -> Cursor:
+        """What all cursors come from. It may execute something itself only before the first of them."""
         return self._open_base()
 
     def has_room(self) -> bool:
         return self._free() >= self._floor()
 
     def size_bytes(self) -> int:
-        return sum(_size(file) for file in self.path.parent.glob(f"{self.path.name}*"))
+        return sum(_size(file) for file in self.path.parent.iterdir() if file.name.startswith(self.path.name))
 
     def wal_bytes(self) -> int:
         return _size(self.path.with_name(self.path.name + ".wal"))
@@ -160,8 +157,8 @@ class Database:
         try:
             yield
         except duckdb.FatalException as error:
+            _log.exception("%s has to be opened anew", self.path)
             self._revive(base)
-            _log.exception("%s had to be opened anew", self.path)
             raise self._answer(error, "the store had to be opened anew after a fatal error; try again") from error
         except duckdb.OutOfMemoryException as error:
             raise UnavailableError(

@@ -169,8 +169,10 @@ class DuckDBStore:
         return str(self._path)
 
     def close(self) -> None:
-        self._db.close()
-        self._lock.release()
+        try:
+            self._db.close()
+        finally:
+            self._lock.release()
 
     def _open(self, migrations: Sequence[Migration]) -> Database:
         if self._path.exists():
@@ -179,7 +181,7 @@ class DuckDBStore:
             opening.create(self._path, self._options)
         database = Database(self._path, self._options, [self._snapshots, self._backups])
         try:
-            migrate(database.set_up(), migrations, self._path, snapshot=lambda at: self._snapshot(database, at))
+            migrate(database.base, migrations, self._path, snapshot=lambda at: self._snapshot(database, at))
         except duckdb.Error as error:
             database.close()
             raise UnavailableError(opening.refusal(self._path, str(error))) from error
@@ -193,7 +195,7 @@ class DuckDBStore:
         try:
             self._snapshots.mkdir(mode=0o700, exist_ok=True)
             maintenance.require_room_for_copy(database.size_bytes(), self._snapshots, self._options.min_free_bytes)
-            maintenance.copy_database(database.set_up(), target)
+            maintenance.copy_database(database.base, target)
         except (OSError, StorageFullError) as error:
             raise UnavailableError(
                 f"{self._path} needs a newer schema, and no copy of it could be made first: {error}"

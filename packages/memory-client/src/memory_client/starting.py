@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from memory_client import local
-from memory_client.errors import UnreachableError
+from memory_client.errors import SilentError, UnreachableError
 from memory_client.local import Endpoint
 from memory_core.files import FileLock
 
@@ -137,8 +137,8 @@ class _Child:
         """The server once it answers; None if it has ended before."""
         while True:
             ended = self.exit_code is not None
-            found = local.announced(self._data_dir)
-            if found is not None and found.instance != self._stale and local.answers(found):
+            found = self._answering()
+            if found is not None:
                 # Somebody must take note of its end, or it would stay as a zombie for as long as we run.
                 threading.Thread(target=self._process.wait, daemon=True).start()
                 return found
@@ -151,6 +151,13 @@ class _Child:
                     f"the local memory server was not ready after {START_TIMEOUT_S:.0f} s; see {self._log}"
                 )
             time.sleep(0.01)
+
+    def _answering(self) -> Endpoint | None:
+        found = local.announced(self._data_dir)
+        try:
+            return found if found is not None and found.instance != self._stale and local.answers(found) else None
+        except SilentError:  # it has only just begun
+            return None
 
     def failure(self) -> str:
         """Why it ended: its own last sentence, where it could write one."""

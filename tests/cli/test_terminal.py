@@ -1,6 +1,7 @@
 """What a person sees: on a real terminal, at widths that people have."""
 
 import re
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -67,3 +68,15 @@ def test_a_text_from_the_keyboard_says_how_to_end_it(local_machine: Machine, pro
 
     assert "Ctrl-D" in shown.out
     assert "Kept" in shown.out
+
+
+def test_long_work_shows_a_bar_and_then_what_it_did(local_machine: Machine, project: str, tmp_path: Path) -> None:
+    local_machine.run("-p", project, "add", "to be exported")
+
+    exported = local_machine.on_terminal("export", tmp_path / "all.parquet").out
+    imported = local_machine.on_terminal("import", tmp_path / "all.parquet").out
+
+    assert "Exporting" in exported
+    assert re.search(r"Exported \d+ memor(y|ies) to ", exported)
+    assert "Importing" in imported
+    assert "Imported 0 memories" in imported

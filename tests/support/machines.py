@@ -4,12 +4,15 @@ machine = Machine(tmp_path / "home")
 assert machine.run("add", "We deploy on Fridays").code == 0
 """
 
+import atexit
 import json
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from support.servers import environment
+
+# Modules are compiled once for all commands of a run, whatever its own environment says about that.
+COMPILED = tempfile.mkdtemp(prefix="compiled-")
+atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
 
 COMMAND = Path(sys.executable).with_name("claude-memory")
 
@@ -42,8 +49,7 @@ class Machine:
         self.home = home
         self.folder = home / "work"
         self.folder.mkdir(parents=True)
-        # Compiled once for all commands of a machine, whatever the environment of the tests says about it.
-        env = environment({"HOME": str(home), "TZ": "UTC", "PYTHONPYCACHEPREFIX": str(home.parent / "compiled")})
+        env = environment({"HOME": str(home), "TZ": "UTC", "PYTHONPYCACHEPREFIX": COMPILED})
         left_out = ("PYTHONDONTWRITEBYTECODE", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLAUDE_PROJECT_DIR")
         self.env = {name: value for name, value in env.items() if name not in left_out} | settings
 

@@ -1,6 +1,6 @@
 """The command line: which commands and options there are, and what an error becomes.
 
-Exit codes: 0 done, 1 it failed, 2 it was asked wrongly, 3 there is no such memory or server.
+Exit codes: 0 done, 1 it failed, 2 it was asked wrongly, 3 there is no such memory, file or server.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ EPILOGUE = (
     "Outside of a git repository, and without -p, there is no project: add keeps a memory for every project, "
     "the other commands look at all memories.\n\n"
     "Results go to standard output, everything else to standard error.\n\n"
-    "Exit codes: 0 done, 1 it failed, 2 asked wrongly, 3 no such memory or server."
+    "Exit codes: 0 done, 1 it failed, 2 asked wrongly, 3 no such memory, file or server."
 )
 
 KEEP = Group("Keep", sort_key=1)

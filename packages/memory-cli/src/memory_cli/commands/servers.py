@@ -120,7 +120,7 @@ def serve(*, session: Here) -> int:
 
 
 def client(*, session: Here) -> int:
-    """Be an MCP server on standard input and output, with the memories of MEMORY_SERVER."""
+    """Be an MCP server on standard input and output, with the memories of MEMORY_SERVER (or localhost:8420)."""
     return handover.bridge("client", session.place, session.environ)
 
 

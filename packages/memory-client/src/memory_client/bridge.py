@@ -4,19 +4,17 @@ Transparent: it knows no tool, and both protocol eras pass. It ends when its inp
 server that is away, restarts or was never started is answered for, in a sentence or from memory, and found again.
 """
 
-import json
 import os
 import threading
 
 from memory_client import messages, stdio
 from memory_client.connection import Ticket
 from memory_client.errors import CancelledError, ClientError
+from memory_client.exchange import RejectedError, Reply, ask
 from memory_client.messages import MalformedError, Message
 from memory_client.offline import Answers
 from memory_client.pool import Pool
-from memory_client.sse import events
 from memory_client.stdio import LineWriter
-from memory_client.transport import Answer
 from memory_client.upstream import Upstream
 
 _CONCURRENT_REQUESTS = 32
@@ -25,16 +23,6 @@ _LAST_ANSWERS_S = 30.0  # how long answers may still come after the input has en
 _AWAY = frozenset({404, 405, 408, 421, 429, 500, 502, 503, 504})  # no word of the server itself, or not now
 _LONGEST_PAUSE_S = 30.0  # between two looks for a server that is away
 _ENDLESS = "subscriptions/listen"
-
-Reply = dict[str, object]
-
-
-class RejectedError(ClientError):
-    """The server, or what stands before it, answers, and not with MCP."""
-
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Pending:
@@ -171,36 +159,7 @@ class Bridge:
             self._out.write(messages.failed(pending.message, sentence))
 
     def _ask(self, pending: Pending) -> tuple[Reply, bytes]:
-        """The server's reply, as a document and as a line. Raises ClientError."""
-        message = pending.message
-        headers = message.headers(self._negotiated)
-        headers["Idempotency-Key"] = os.urandom(16).hex()
-        with self._upstream.post(message.raw, headers, pending.ticket) as answer:
-            if answer.content_type == "text/event-stream" and answer.status == 200:
-                return self._streamed(answer, pending)
-            return self._whole(answer, answer.read(), message)
-
-    def _streamed(self, answer: Answer, pending: Pending) -> tuple[Reply, bytes]:
-        message = pending.message
-        for data in events(answer.lines()):
-            document = _document(data)
-            if document is None:
-                continue
-            if "method" not in document and document.get("id") in (None, message.id):
-                reply = messages.restored(document, message)
-                return reply, _line(reply, document, data)
-            self._out.write(_line(document, document, data))
-        raise RejectedError(f"{self._upstream.name} ended its answer before it was complete", 502)
-
-    def _whole(self, answer: Answer, body: bytes, message: Message) -> tuple[Reply, bytes]:
-        document = _document(body)
-        if document is not None and ("result" in document or isinstance(document.get("error"), dict)):
-            reply = messages.restored(document, message)
-            return reply, _line(reply, document, body)
-        detail = document.get("detail") if document is not None else None
-        raise RejectedError(
-            _sentence(self._upstream.name, answer, detail if isinstance(detail, str) else ""), answer.status
-        )
+        return ask(self._upstream, pending.message, self._negotiated, pending.ticket, self._out.write)
 
     def _pass_on(self, message: Message) -> None:
         """A notification, or an answer to the server: nothing comes back, and no one waits for it."""
@@ -254,35 +213,6 @@ class Bridge:
 def _id(message: Message) -> messages.Id:
     assert message.id is not None  # noqa: S101 - a request has one
     return message.id
-
-
-def _document(data: bytes) -> Reply | None:
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _line(reply: Reply, document: Reply, data: bytes) -> bytes:
-    """`reply` on one line; as the server wrote it where nothing had to be mended."""
-    return data if reply is document and b"\n" not in data else messages.line_of(reply)
-
-
-def _sentence(name: str, answer: Answer, detail: str) -> str:
-    """What a status other than success means for whoever asked."""
-    because = f": {detail}" if detail else ""
-    status = answer.status
-    if status in (401, 403):
-        return f"{name} does not accept the key; set MEMORY_API_KEY to its key{because}"
-    if status == 413:
-        return f"{name} does not take a request of this size{because}"
-    if status == 429:
-        wait = answer.headers.get("retry-after")
-        return f"{name} has had too many requests from here; ask again {f'in {wait} s' if wait else 'later'}"
-    if status in (200, 202, 404, 405):
-        return f"{name} has no MCP endpoint at /mcp; check MEMORY_SERVER{because}"
-    return f"{name} answered with status {status}{because}"
 
 
 def _log(text: str) -> None:

@@ -34,7 +34,7 @@ def text_of(result: CallToolResult) -> str:
 async def test_the_sdk_client_keeps_and_finds_a_memory(server: RunningServer, era: str) -> None:
     headers = {"Authorization": f"Bearer {KEY}", "X-Project-ID": f"eras/{era}", "X-Client-ID": "laptop"}
     async with AsyncClient(headers=headers) as http, client(server, era, http) as session:
-        instructions, tools = session.instructions, (await session.list_tools()).tools
+        tools = (await session.list_tools()).tools
         kept = await session.call_tool("memory_add", {"content": f"The aardvark lives in {era}", "tags": ["zoo"]})
         found = await session.call_tool("memory_search", {"query": "aardvark"})
         wrong = await session.call_tool("memory_search", {"querry": "aardvark"})

@@ -141,7 +141,7 @@ def test_a_checksum_is_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     folder = a_model(tmp_path / "my-model")
     first = models.find(str(folder), offline(tmp_path / "cache"))
 
-    monkeypatch.setattr(models.hashlib, "file_digest", _never)
+    monkeypatch.setattr("hashlib.file_digest", _never)
 
     assert models.find(str(folder), offline(tmp_path / "cache")) == first
 

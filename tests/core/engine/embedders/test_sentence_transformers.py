@@ -60,7 +60,7 @@ def test_both_backends_give_equal_vectors_under_one_identity(tmp_path: Path) -> 
     assert difference < EXACT
 
 
-FAMILIES = {
+FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "bert": ("BertConfig", {}),
     "bert with the other gelu": ("BertConfig", {"hidden_act": "gelu_new"}),
     "bert with relu": ("BertConfig", {"hidden_act": "relu"}),

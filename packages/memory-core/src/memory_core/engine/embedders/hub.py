@@ -35,11 +35,11 @@ _SMALL = (
 def cached(repository: str) -> Path | None:
     """The folder in the cache that Hugging Face's own tools keep, if the model is there."""
     from huggingface_hub import snapshot_download  # slow to import (0.7 s), and seldom needed
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HFValidationError
 
     try:
         return Path(snapshot_download(repository, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError):
+    except (OSError, HFValidationError):  # not there, not readable, or no name that a hub could have
         return None
 
 

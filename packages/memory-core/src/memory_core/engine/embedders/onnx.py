@@ -137,7 +137,8 @@ def _session(graph: Path, *, threads: int) -> onnxruntime.InferenceSession:
     options.enable_cpu_mem_arena = False  # it keeps the largest batch's memory for ever
     options.enable_mem_pattern = False  # of use for one shape only
     options.log_severity_level = 3
-    options.add_session_config_entry("session.force_spinning_stop", "1")  # an idle server burns no processor
+    # Threads that spin gain 0.4 ms on an idle machine; on a busy one they make a query four times slower.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's errors share no other base

@@ -122,7 +122,8 @@ class Store(Protocol):
     def change(self, memory_id: str, edit: Callable[[Memory], Entry | None]) -> Memory:
         """Read, edit and write in one transaction; `edit` returns null to leave all as it is.
 
-        Other terms than before make a new revision: its old vectors no longer count, and it is pending again.
+        Other terms or another content than before make a new revision: its old vectors no longer count, and it is
+        pending again.
         """
         ...
 
@@ -169,7 +170,9 @@ class Store(Protocol):
         """From now on this model's vectors are the current ones; another model's are kept apart until dropped."""
         ...
 
-    def pending(self, *, limit: int, exclude: Sequence[int] = ()) -> list[Pending]: ...
+    def pending(self, *, limit: int, exclude: Sequence[int] = ()) -> list[Pending]:
+        """The newest revisions first; all of them while no model is in use."""
+        ...
 
     def count_pending(self) -> int: ...
 

@@ -117,6 +117,16 @@ def test_a_model_that_is_nowhere_is_answered_with_where_it_was_looked_for_and_wh
     assert "put the model's files into that folder" in sentence
 
 
+def test_a_folder_of_the_cache_that_holds_something_else_is_named_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "some-model").mkdir()
+    options = EmbedderOptions(cache_dir=tmp_path, download=True, threads=1)
+
+    with pytest.raises(ModelUnavailableError, match="some-model holds something else"):
+        models.find("some-model", options)
+
+    assert (tmp_path / "some-model").is_dir()
+
+
 def test_a_hub_that_may_not_be_asked_is_not_asked(tmp_path: Path) -> None:
     """HF_HUB_OFFLINE is read by the library when it is imported, hence the process."""
     program = (

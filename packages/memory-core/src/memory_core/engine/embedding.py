@@ -6,13 +6,11 @@ Knows no model library and no SQL; which memories fail and when they are tried a
 """
 
 import asyncio
-import contextlib
 import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import Future
 
 import numpy as np
 from msgspec import Struct
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from memory_core.engine.backlog import Backlog, Pause
 from memory_core.engine.ports import Embedder, ModelIdentity, Store
+from memory_core.engine.waiting import Waiting, at_most
 from memory_core.errors import MemoryServiceError
 from memory_core.types import EmbeddingState, EmbeddingStatus, Memory
 
@@ -59,6 +58,7 @@ class EmbeddingQueue:
         self._backlog = Backlog(store, text_of, pause=self._pauses.memory)
         self._thread: threading.Thread | None = None
         self._queries = _Queries()
+        self._for_model, self._for_work = Waiting(), Waiting()
         self._failed_in_a_row = 0  # tries to load the model, or to use the store: the thread's own count
         # The condition's lock guards all below.
         self._changed = threading.Condition()
@@ -67,8 +67,6 @@ class EmbeddingQueue:
         self._embedder: Embedder | None = None
         self._trouble: str | None = None
         self._asked = self._urged = self._closing = False
-        self._waiting_for_model: list[Future[None]] = []
-        self._waiting_for_work: list[Future[None]] = []
 
     def start(self) -> None:
         if self._load is not None and self._thread is None:
@@ -118,9 +116,9 @@ class EmbeddingQueue:
         if (known := self._queries.get(text)) is not None:
             return known
         with self._changed:
-            loaded = _appended(self._waiting_for_model) if self._loads_soon() else None
+            loaded = self._for_model.join() if self._loads_soon() else None
         if loaded is not None:
-            await _done_within(loaded, wait_s)
+            await at_most(wait_s, loaded)
         if (embedder := self._ready()) is None:
             return None
         try:
@@ -140,10 +138,10 @@ class EmbeddingQueue:
         with self._changed:
             if self._trouble or self._closing or not 0 < pending - self._backlog.failed <= LITTLE_WORK:
                 return
-            done = _appended(self._waiting_for_work)
+            done = self._for_work.join()
             self._asked = True
             self._changed.notify_all()
-        await _done_within(done, wait_s)
+        await at_most(wait_s, done)
 
     def close(self) -> None:
         """Ends within a batch. A download under way ends with the process, and is taken up again by the next."""
@@ -205,18 +203,17 @@ class EmbeddingQueue:
         """Who waited before the page was asked for has what they waited for when there is none."""
         with self._changed:
             self._asked = False
-            waiting = list(self._waiting_for_work)
+            waiting = self._for_work.present()
         more = not self._closing and self._backlog.page(embedder, lambda: self._closing)
         if not more:
-            self._wake(self._waiting_for_work, waiting)
+            self._for_work.wake(waiting)
         return more
 
     def _now_ready(self, embedder: Embedder) -> None:
         log.info("The embedding model %s (%s) is ready", embedder.model.name, embedder.model.revision)
         with self._changed:
             self._embedder, self._state, self._trouble = embedder, EmbeddingState.READY, None
-            waiting = list(self._waiting_for_model)
-        self._wake(self._waiting_for_model, waiting)
+        self._for_model.wake()
 
     def _in_trouble(self, error: Exception, sentence: str, state: EmbeddingState) -> None:
         self._failed_in_a_row += 1
@@ -236,17 +233,8 @@ class EmbeddingQueue:
             self._urged = False
 
     def _wake_everyone(self) -> None:
-        for waiting in (self._waiting_for_model, self._waiting_for_work):
-            with self._changed:
-                everyone = list(waiting)
-            self._wake(waiting, everyone)
-
-    def _wake(self, waiting: list[Future[None]], woken: list[Future[None]]) -> None:
-        with self._changed:
-            waiting[:] = [future for future in waiting if future not in woken]
-        for future in woken:
-            if future.set_running_or_notify_cancel():  # false where the caller has stopped waiting
-                future.set_result(None)
+        self._for_model.wake()
+        self._for_work.wake()
 
 
 class _Queries:
@@ -268,17 +256,6 @@ class _Queries:
             self._vectors[text] = vector
             if len(self._vectors) > REMEMBERED_QUERIES:
                 self._vectors.popitem(last=False)
-
-
-def _appended(waiting: list[Future[None]]) -> Future[None]:
-    future: Future[None] = Future()
-    waiting.append(future)
-    return future
-
-
-async def _done_within(future: Future[None], wait_s: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.wrap_future(future), wait_s)
 
 
 def _about(failed: int) -> str | None:

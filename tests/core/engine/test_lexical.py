@@ -161,8 +161,10 @@ def test_who_when_what_kind_and_which_tags_are_indexed_with_the_content() -> Non
         updated_at=datetime(2024, 1, 1, tzinfo=UTC),
     )
 
-    assert indexed_text(memory) == "anna-laptop, 8 May 2023, decision, storage, sql:\nWe chose DuckDB"
+    assert indexed_text(memory) == "anna-laptop (8 May 2023, decision, storage, sql): We chose DuckDB"
     assert entry(memory).memory is memory
+    plain = a_memory("We chose DuckDB", memory_type=MemoryType.OBSERVATION, tags=(), client_id=None)
+    assert indexed_text(plain) == "(23 November 2026): We chose DuckDB"
     assert {"anna", "may", "2023", "storag", "duckdb"} <= entry(memory).terms.keys()
 
 

@@ -6,6 +6,8 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
+from memory_core.engine.service import MemoryService
+from memory_core.types import SearchResult
 from memory_server import __version__
 from memory_server.tools import INSTRUCTIONS, TOOLS
 from support.apps import MakeApp
@@ -135,3 +137,19 @@ async def test_what_tools_keep_is_what_rest_shows(make_app: MakeApp) -> None:
 
     assert {name: memory[name] for name in fields} == fields
     assert (memory["client_id"], memory["project_id"]) == ("laptop", None)
+
+
+async def test_a_fault_of_ours_is_told_without_details_and_logged_once(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> SearchResult:
+        raise ZeroDivisionError("the secret detail")
+
+    http = await make_app()
+    monkeypatch.setattr(MemoryService, "search", broken)
+
+    result = await call_tool(http, "memory_search", {"query": "x"})
+
+    assert result["isError"]
+    assert tool_text(result) == "the server failed at this; its log says why. Trying again may help"
+    assert [record.message for record in caplog.records if record.exc_info] == ["memory_search failed"]

@@ -110,6 +110,15 @@ async def test_numbers_may_come_as_text(make_app: MakeApp) -> None:
     assert text.endswith("\nNote: search by meaning is off on this server; this is keyword search")
 
 
+async def test_null_counts_as_left_out(make_app: MakeApp) -> None:
+    http = await make_app()
+    headers = {"X-Project-ID": "mine"}
+
+    kept = await call_tool(http, "memory_add", {"content": "x", "project_id": None, "tags": None}, headers)
+
+    assert "project mine" in tool_text(kept)
+
+
 async def test_a_life_of_a_memory_through_tools(make_app: MakeApp) -> None:
     http = await make_app()
     _, kept = await said(http, "memory_add", content="We deploy on Fridays", memory_type="decision", tags=["ops"])

@@ -40,7 +40,7 @@ class McpEndpoint:
     def __init__(self, memories: Memories, limits: Limits, *, max_body_bytes: int) -> None:
         # Else the SDK's streams end at a stop signal, before the answer of a call that is under way. No stream of
         # ours outlives its call, so that waiting for them is short.
-        AppStatus.disable_automatic_graceful_drain()
+        AppStatus.enable_automatic_graceful_drain = False
         self._memories = memories
         self._limits = limits
         self._tools = {tool.name: tool for tool in TOOLS}
@@ -91,7 +91,9 @@ class McpEndpoint:
         if request is None:
             raise InternalError("a tool was called by another way than HTTP, so nobody knows by whom")
         self._limits.spend(tool.kind, request.state.principal.limited_as)
-        return await tool.run(self._memories, to_struct(arguments, tool.arguments), claims_of(request.headers))
+        # Some models send null for what they leave out.
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return await tool.run(self._memories, to_struct(given, tool.arguments), claims_of(request.headers))
 
 
 def _described(tool: Tool) -> mcp_types.Tool:

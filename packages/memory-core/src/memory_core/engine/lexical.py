@@ -75,7 +75,7 @@ def indexed_text(memory: Memory) -> str:
     """What both sides of search index: who, when, what kind and which tags, then the content.
 
     People ask by person and by time; the content alone seldom says either. In the form of a line of dialogue, because
-    the model knows that form: measured on LoCoMo turns, a list before the content has nDCG@10 48, this has 51. The
+    the model knows that form: on a LoCoMo conversation a list before the content has nDCG@10 48, this has 51. The
     type "observation" says nothing, being the default, and costs two points.
     """
     kind = None if memory.memory_type is MemoryType.OBSERVATION else memory.memory_type.value

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,6 +125,23 @@ def test_a_failed_memory_is_tried_again_when_its_pause_is_over(store: ObservedSt
     work_off(work, choosy)
 
     assert (store.count_pending(), work.failed, work.next_due()) == (0, 0, None)
+
+
+def test_a_failure_that_falls_due_while_the_store_is_asked_is_not_forgotten(
+    store: ObservedStore, embedder: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was left out of what the store was asked for, so its absence says nothing."""
+    store.add("poison")
+    work = backlog(store, MUCH_LATER)
+    work_off(work, Choosy(embedder, refused="poison"))
+    clock = iter([0.0])  # before it is due; after that, much later
+    monkeypatch.setattr("memory_core.engine.backlog.time", SimpleNamespace(monotonic=lambda: next(clock, 1e9)))
+
+    assert work.page(embedder, never) is False
+    assert (work.failed, work.next_due()) == (1, 0.0)
+
+    work_off(work, embedder)
+    assert store.count_pending() == 0
 
 
 def test_failures_that_are_forgotten_are_tried_at_once(store: ObservedStore, embedder: Embedder) -> None:

@@ -71,9 +71,10 @@ class Backlog:
         """
         if self._unsaved:
             self._save({})
-        page = self._store.pending(limit=PAGE, exclude=self._not_due())
+        left_out = self._not_due()
+        page = self._store.pending(limit=PAGE, exclude=left_out)
         if not page:
-            self._drop_failures_of_the_gone()
+            self._forget_all_but(left_out)
             return False
         kept = 0
         texts = sorted(self._texts(page), key=lambda item: len(item.text))
@@ -149,11 +150,10 @@ class Backlog:
         with self._lock:
             return [doc for doc, failure in self._failures.items() if failure.due > time.monotonic()]
 
-    def _drop_failures_of_the_gone(self) -> None:
-        """What was due and is not pending any more was changed or deleted."""
-        waiting = set(self._not_due())
+    def _forget_all_but(self, left_out: Sequence[int]) -> None:
+        """What failed, was asked for again and is not pending any more was changed or deleted."""
         with self._lock:
-            self._failures = {doc: failure for doc, failure in self._failures.items() if doc in waiting}
+            self._failures = {doc: self._failures[doc] for doc in left_out if doc in self._failures}
 
 
 class _Text(NamedTuple):

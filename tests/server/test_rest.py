@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from support.apps import MakeApp
 from support.servers import RunningServer
@@ -170,6 +171,27 @@ def test_unknown_addresses_and_methods_are_problems_too(http: httpx.Client) -> N
     assert "nothing at this address" in detail(http.get("/nowhere"), 404)
     assert "GET, POST, HEAD" in detail(wrong_method, 405)
     assert wrong_method.headers["allow"] == "GET, POST, HEAD"
+
+
+def test_what_can_be_read_can_be_asked_for_without_its_body(http: httpx.Client) -> None:
+    one = f"/memories/{add(http, 'headed')['id']}"
+
+    assert [http.head(path).status_code for path in ("/health", "/stats", "/memories", one)] == [200] * 4
+    assert http.head("/memories/0123456789abcdef").status_code == 404
+
+
+async def test_what_fastapi_refuses_by_itself_is_a_problem_too(make_app: MakeApp) -> None:
+    """No route of today lets it, but the next one may."""
+    http = await make_app()
+
+    async def numbered(number: int) -> None:
+        raise NotImplementedError
+
+    assert isinstance(http._transport, httpx.ASGITransport)
+    assert isinstance(http._transport.app, FastAPI)
+    http._transport.app.add_api_route("/numbers/{number}", numbered)
+
+    assert detail(await http.get("/numbers/many"), 422).startswith("number: Input should be a valid integer")
 
 
 @pytest.mark.parametrize("memory_id", ["0123456789abcdef", "abc", "not-an-id", "..%2f..%2fetc"])

@@ -1,18 +1,22 @@
-"""The REST routes: decode, call the service, encode. Each route is one row, which OpenAPI is made from too."""
+"""The REST routes: decode, call the service, encode. Each is one row, which FastAPI and the document are told of.
+
+msgspec decodes and encodes: FastAPI's own way through pydantic answers half a surrogate pair, or NaN, with a 500.
+"""
 
 import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import anyio
+import fastapi
 import msgspec
+from fastapi import Request, Response
+from fastapi.responses import FileResponse
 from msgspec import UNSET, Struct, structs
 from starlette import types as asgi
-from starlette.requests import Request
-from starlette.responses import FileResponse, Response
 
 from memory_core.memories import Memories
 from memory_core.types import (
@@ -41,6 +45,7 @@ from memory_server.settings import ServerSettings
 PARQUET = "application/vnd.apache.parquet"
 _TRANSFER = ".transfer-{}.parquet"
 ScopeT = TypeVar("ScopeT", bound=Scope)
+MemoryId = Annotated[str, fastapi.Path(description="An id, or its unique beginning of at least four characters")]
 
 
 class Deleted(Struct, frozen=True, kw_only=True):
@@ -52,19 +57,23 @@ class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: int = 10
 
 
+class Parquet(Struct, frozen=True):
+    """Stands in a route for a body that is a Parquet file."""
+
+
 class Route(Struct, frozen=True, kw_only=True):
     """`body` and `query` are structs that the handler reads; `returns` is what it answers with `status`."""
 
     method: str
     path: str
     summary: str
-    handler: Callable[[Request], Awaitable[Response]]
-    returns: type[Struct] | None = None
+    handler: Callable[..., Awaitable[Response]]  # FastAPI reads from its signature what it takes
+    returns: type[Struct]
+    tag: str = "memories"
     status: int = 200
     body: type[Struct] | None = None
     query: type[Struct] | None = None
     errors: tuple[int, ...] = ()
-    takes_parquet: bool = False
 
 
 class Rest:
@@ -78,7 +87,7 @@ class Rest:
         missing = (404, 409)
         return [
             Route(method="GET", path="/health", summary="Whether the server works", handler=self.health,
-                  returns=Health),
+                  tag="server", returns=Health),
             Route(method="POST", path="/memories", summary="Keep a memory", handler=self.add,
                   body=NewMemory, returns=Memory, status=201, errors=(409, 507)),
             Route(method="GET", path="/memories", summary="List memories, newest first", handler=self.list,
@@ -86,7 +95,7 @@ class Rest:
             Route(method="POST", path="/memories/search", summary="Find memories by meaning or words",
                   handler=self.search, body=SearchQuery, returns=SearchResult),
             Route(method="POST", path="/memories/purge", summary="Move all that fit to the trash; a dry run by default",
-                  handler=self.purge, body=PurgeQuery, returns=PurgeReport),
+                  handler=self.purge, tag="upkeep", body=PurgeQuery, returns=PurgeReport),
             Route(method="GET", path=one, summary="One memory", handler=self.get, returns=Memory, errors=missing),
             Route(method="PATCH", path=one, summary="Change fields of a memory", handler=self.update,
                   body=MemoryPatch, returns=Memory, errors=(*missing, 507)),
@@ -97,18 +106,19 @@ class Rest:
             Route(method="GET", path=one + "/similar", summary="Memories whose meaning is near this one's",
                   handler=self.similar, query=Limit, returns=SearchResult, errors=(*missing, 503)),
             Route(method="GET", path="/stats", summary="Counts of a scope", handler=self.stats,
-                  query=Scope, returns=Stats),
+                  tag="server", query=Scope, returns=Stats),
             Route(method="GET", path="/context", summary="The memories that open a session", handler=self.context,
                   query=ContextQuery, returns=Context),
             Route(method="POST", path="/embeddings/backfill", summary="Try again to embed what has no vector",
-                  handler=self.backfill, returns=BackfillReport),
+                  handler=self.backfill, tag="upkeep", returns=BackfillReport),
             Route(method="GET", path="/export", summary="Every memory with its vectors, as Parquet",
-                  handler=self.export),
+                  handler=self.export, tag="upkeep",
+                  returns=Parquet),
             Route(method="POST", path="/import", summary="Take in what an export wrote", handler=self.import_,
-                  returns=ImportReport, takes_parquet=True, errors=(507,)),
+                  tag="upkeep", returns=ImportReport, body=Parquet, errors=(507,)),
         ]  # fmt: skip
 
-    async def health(self, _: Request) -> Response:
+    async def health(self) -> Response:
         answer = encoded(await self._service.health())
         if self._instance is not None:
             # A client that kept an address can tell a port that now belongs to another server.
@@ -130,22 +140,22 @@ class Rest:
         query = await self._body(request, PurgeQuery)
         return encoded(await self._service.purge(scoped(query, claims_of(request.headers))))
 
-    async def get(self, request: Request) -> Response:
-        return encoded(await self._service.get(memory_id(request)))
+    async def get(self, memory_id: MemoryId) -> Response:
+        return encoded(await self._service.get(memory_id))
 
-    async def update(self, request: Request) -> Response:
-        return encoded(await self._service.update(memory_id(request), await self._body(request, MemoryPatch)))
+    async def update(self, memory_id: MemoryId, request: Request) -> Response:
+        return encoded(await self._service.update(memory_id, await self._body(request, MemoryPatch)))
 
-    async def delete(self, request: Request) -> Response:
-        memory = await self._service.delete(memory_id(request))
+    async def delete(self, memory_id: MemoryId) -> Response:
+        memory = await self._service.delete(memory_id)
         return encoded(Deleted(deleted=memory.id, memory=memory))
 
-    async def restore(self, request: Request) -> Response:
-        return encoded(await self._service.restore(memory_id(request)))
+    async def restore(self, memory_id: MemoryId) -> Response:
+        return encoded(await self._service.restore(memory_id))
 
-    async def similar(self, request: Request) -> Response:
+    async def similar(self, memory_id: MemoryId, request: Request) -> Response:
         limit = read_query(request, Limit).limit
-        return encoded(await self._service.similar(memory_id(request), limit=limit))
+        return encoded(await self._service.similar(memory_id, limit=limit))
 
     async def stats(self, request: Request) -> Response:
         return encoded(await self._service.stats(self._scope(request, Scope)))
@@ -153,10 +163,10 @@ class Rest:
     async def context(self, request: Request) -> Response:
         return encoded(await self._service.context(self._scope(request, ContextQuery)))
 
-    async def backfill(self, _: Request) -> Response:
+    async def backfill(self) -> Response:
         return encoded(await self._service.backfill())
 
-    async def export(self, _: Request) -> Response:
+    async def export(self) -> Response:
         path = self._scratch()
         try:
             count = await self._service.export_parquet(path)
@@ -218,10 +228,6 @@ def clear_transfers(data_dir: Path) -> None:
 
 def encoded(value: Struct, *, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def memory_id(request: Request) -> str:
-    return str(request.path_params["memory_id"])
 
 
 def claimed(new: NewMemory, claims: Claims) -> NewMemory:

@@ -34,7 +34,7 @@ def test_version_and_help_answer_without_the_heavy_parts() -> None:
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
 
     assert run("--version").stdout == f"memory-server {__version__}\n"
-    assert {"duckdb", "mcp", "uvicorn", "starlette", "numpy", "onnxruntime"}.isdisjoint(loaded)
+    assert {"duckdb", "mcp", "uvicorn", "fastapi", "starlette", "numpy", "onnxruntime"}.isdisjoint(loaded)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "memory.lan"])
@@ -118,6 +118,27 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 
     assert code == 1
     assert "make it a folder this user can write" in sentence
+
+
+def test_what_a_server_writes_is_its_users_alone_whatever_the_folder_allows(tmp_path: Path) -> None:
+    """DuckDB makes its write-ahead log anew after each checkpoint, as open as the process lets it."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    data_dir.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        server = start_server(data_dir, args=["--local"])
+    finally:
+        os.umask(before)
+    token = {"X-API-Key": json.loads((data_dir / "server.json").read_text())["token"]}
+    for number in range(3):
+        kept = httpx.post(f"{server.url}/memories", json={"content": f"note {number}"}, headers=token)
+        assert kept.status_code == 201
+    server.kill()  # leaves everything as it lay while it ran
+
+    modes = {path.name: oct(path.stat().st_mode & 0o777) for path in data_dir.rglob("*") if path.is_file()}
+    assert {"memories.duckdb", "memories.duckdb.wal", "server.json", "server.lock"} <= set(modes)
+    assert set(modes.values()) == {"0o600"}, modes
 
 
 def test_a_local_server_announces_itself_to_its_user_alone(tmp_path: Path) -> None:

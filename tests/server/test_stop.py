@@ -67,10 +67,11 @@ def test_a_tool_call_in_flight_is_answered(tmp_path: Path) -> None:
 def test_idle_connections_and_halves_of_requests_do_not_keep_it(tmp_path: Path) -> None:
     """A browser keeps connections open for minutes, and a caller may die in the middle of a request."""
     with running_server(tmp_path / "data") as server, httpx.Client(base_url=server.url) as client:
-        client.get("/health")
+        client.post("/memories", json={"content": "on disk"})
         abandoned = send_half(server, "/memories", b"x" * 1000)
         assert server.stop(timeout_s=60) == 0
         abandoned.close()
+    assert not (tmp_path / "data" / "memories.duckdb.wal").exists()
 
 
 def test_a_stop_leaves_no_write_ahead_log(tmp_path: Path) -> None:

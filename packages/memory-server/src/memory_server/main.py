@@ -22,6 +22,7 @@ _NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KE
 def main(argv: Sequence[str] | None = None) -> int:
     """0 after a stop in order, 2 for a wrong setting, 3 if another server has the data folder, 1 for all else."""
     flags = vars(parser().parse_args(argv))
+    os.umask(0o077)  # all that is written holds memories or a token; DuckDB takes its log's mode from here
     try:
         settings = local_settings(os.environ, flags) if flags.pop("local") else remote_settings(os.environ, flags)
         run(settings)

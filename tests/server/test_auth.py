@@ -82,6 +82,28 @@ async def test_who_guesses_too_often_waits_and_learns_nothing_even_from_a_right_
     assert 1 <= int(right.headers["retry-after"]) <= 61
 
 
+async def test_an_old_key_that_is_tried_again_and_again_locks_nobody_out(make_app: MakeApp) -> None:
+    """One forgotten laptop behind the proxy of a house must not cost the others their memory."""
+    http = await make_app(api_key=KEY)
+
+    old = [(await http.get("/stats", headers={"X-API-Key": "last year's"})).status_code for _ in range(30)]
+    right = await http.get("/stats", headers={"X-API-Key": KEY})
+
+    assert old == [401] * 30
+    assert right.status_code == 200
+
+
+async def test_guesses_are_counted_beside_an_old_key(make_app: MakeApp) -> None:
+    http = await make_app(api_key=KEY)
+
+    tried = [key for number in range(12) for key in ("last year's", f"guess {number}")]
+
+    answers = [(await http.get("/stats", headers={"X-API-Key": key})).status_code for key in tried]
+
+    assert answers.count(401) == 10 + 8  # ten different keys, and the old one again before the last of them
+    assert answers[-1] == 429
+
+
 async def test_calls_without_a_key_are_no_guesses(make_app: MakeApp) -> None:
     """Watching the wrong address, or opening it in a browser, must not lock a machine out."""
     http = await make_app(api_key=KEY)

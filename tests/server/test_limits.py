@@ -102,6 +102,30 @@ def test_invented_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) 
         limits.spend(Kind.READ, "name 499")
 
 
+def test_what_counts_once_counts_again_after_its_window() -> None:
+    moments = iter([0.0, 1.0, 59.0, 60.0, 60.0])
+    limits = Limits(reads="off", writes="off", logins="2/minute", clock=lambda: next(moments))
+
+    for _ in range(3):
+        limits.spend_once(Kind.FAILED_LOGIN, "here", b"old")
+    limits.refuse_if_used_up(Kind.FAILED_LOGIN, "here")
+    limits.spend_once(Kind.FAILED_LOGIN, "here", b"old")
+
+    with pytest.raises(RateLimitedError):
+        limits.refuse_if_used_up(Kind.FAILED_LOGIN, "here")
+    limits.spend_once(Kind.FAILED_LOGIN, "elsewhere", b"old")
+
+
+def test_invented_keys_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_NAMES", 50)
+    limits = Limits(reads="off", writes="off")
+
+    for number in range(500):
+        limits.spend_once(Kind.FAILED_LOGIN, f"address {number}", b"guess %d" % number)
+
+    assert len(limits._once) == 50
+
+
 @settings(max_examples=50, deadline=None)
 @given(allowed=st.integers(1, 20), tried=st.integers(0, 40), names=st.integers(1, 3))
 def test_in_one_window_each_name_gets_exactly_what_is_allowed(allowed: int, tried: int, names: int) -> None:

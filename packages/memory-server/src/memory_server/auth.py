@@ -62,7 +62,8 @@ class AuthMiddleware:
             hint = digest(key).hex()[:8]
             return Principal(limited_as=f"key {hint}", key_hint=hint)
         if key is not None:
-            self._limits.spend(Kind.FAILED_LOGIN, address)
+            # Once for each wrong key: a machine that keeps trying an old one must not lock out all behind its proxy.
+            self._limits.spend_once(Kind.FAILED_LOGIN, address, digest(key))
         if scope["path"] in OPEN_PATHS:
             return Principal(limited_as=address)
         raise UnauthorizedError(

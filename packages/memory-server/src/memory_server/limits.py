@@ -7,6 +7,7 @@ apps, unknown routes or failed logins, and keep an entry for every name ever see
 import math
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from enum import Enum
 
 from limits import RateLimitItem, parse
@@ -37,7 +38,15 @@ def parse_rate(text: str, *, variable: str) -> RateLimitItem | None:
 
 
 class Limits:
-    def __init__(self, *, reads: str, writes: str, protocol: str = "600/minute", logins: str = "10/minute") -> None:
+    def __init__(
+        self,
+        *,
+        reads: str,
+        writes: str,
+        protocol: str = "600/minute",
+        logins: str = "10/minute",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._rates = {
             Kind.READ: parse_rate(reads, variable="MEMORY_LIMIT_READS"),
             Kind.WRITE: parse_rate(writes, variable="MEMORY_LIMIT_WRITES"),
@@ -47,6 +56,8 @@ class Limits:
         limiter = Limiter(key_func=get_remote_address, strategy="moving-window", storage_uri="memory://")
         self._counts = limiter.limiter
         self._seen: OrderedDict[tuple[Kind, str], RateLimitItem] = OrderedDict()
+        self._clock = clock
+        self._once: OrderedDict[tuple[Kind, str, bytes], float] = OrderedDict()
 
     @classmethod
     def off(cls) -> "Limits":
@@ -59,6 +70,17 @@ class Limits:
             self._remember(kind, name, rate)
             if not self._counts.hit(rate, kind.value, name):
                 raise self._error(kind, name, rate)
+
+    def spend_once(self, kind: Kind, name: str, what: bytes) -> None:
+        """Like `spend`, but the same `what` costs nothing more until the window in which it was counted is over."""
+        rate, now = self._rates[kind], self._clock()
+        if rate is None or now < self._once.get((kind, name, what), -math.inf):
+            return
+        self.spend(kind, name)
+        self._once.pop((kind, name, what), None)
+        self._once[kind, name, what] = now + rate.get_expiry()
+        if len(self._once) > MAX_NAMES:
+            self._once.popitem(last=False)
 
     def refuse_if_used_up(self, kind: Kind, name: str) -> None:
         """Raise RateLimitedError if another one would be too many; counts nothing."""

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from memory_core.engine.embedders import models
 from memory_core.engine.embedders.architectures import CONVERTER_VERSION
 from memory_core.engine.embedders.card import ModelCard, Pooling, own_graph, read_card, read_pooling
+from memory_core.engine.embedders.prompted import PromptedEmbedder
 from memory_core.engine.embedders.tokens import Tokens
-from memory_core.engine.ports import EmbedderOptions, ModelIdentity, Vectors
+from memory_core.engine.ports import EmbedderOptions, Vectors
 from memory_core.errors import ModelUnavailableError, UnavailableError
 
 # Larger batches cost memory and gain no time: 64 texts took 1,670 MB where 8 took 418 MB.
@@ -35,8 +36,8 @@ def load_embedder(name: str, options: EmbedderOptions) -> "OnnxEmbedder":
     return OnnxEmbedder(model, card, pooling, Tokens(model.folder, card), session)
 
 
-class OnnxEmbedder:
-    """An `Embedder`. Several threads may use it at once; the session runs them side by side."""
+class OnnxEmbedder(PromptedEmbedder):
+    """Several threads may use it at once; the session runs them side by side."""
 
     def __init__(
         self,
@@ -46,30 +47,11 @@ class OnnxEmbedder:
         tokens: Tokens,
         session: onnxruntime.InferenceSession,
     ) -> None:
-        self._card = card
         self._pooling = pooling
-        self._tokens = tokens
         self._session: onnxruntime.InferenceSession | None = session
         self._inputs = [each.name for each in session.get_inputs()]
         self._output = _output_name(session)
-        dimension = self._embed([""]).shape[1]
-        self._identity = ModelIdentity(name=model.name, revision=model.revision, dimension=dimension)
-
-    @property
-    def model(self) -> ModelIdentity:
-        return self._identity
-
-    def pieces(self, text: str) -> list[str]:
-        return self._tokens.pieces(text)
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        if not texts:
-            return np.empty((0, self._identity.dimension), dtype=np.float32)
-        return self._embed([self._card.document_prompt + text for text in texts])
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self._embed([self._card.query_prompt + text])[0]
-        return vector
+        super().__init__(model, card, tokens)
 
     def close(self) -> None:
         """Frees the model's memory once nobody is in the middle of `embed`."""

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memory_core.engine.embedders import models
 from memory_core.engine.embedders.card import ModelCard, read_card
+from memory_core.engine.embedders.prompted import PromptedEmbedder
 from memory_core.engine.embedders.tokens import Tokens
-from memory_core.engine.ports import EmbedderOptions, ModelIdentity, Vectors
+from memory_core.engine.ports import EmbedderOptions, Vectors
 from memory_core.errors import ModelUnavailableError, UnavailableError
 
 if TYPE_CHECKING:
@@ -38,45 +38,26 @@ def load_embedder(name: str, options: EmbedderOptions) -> "SentenceTransformersE
     return SentenceTransformersEmbedder(model, card, Tokens(model.folder, card), _library_model(model, options))
 
 
-class SentenceTransformersEmbedder:
-    """An `Embedder`. One call at a time: the library's tokenizers are not safe in several threads."""
+class SentenceTransformersEmbedder(PromptedEmbedder):
+    """One call at a time: the library's tokenizers are not safe in several threads."""
 
     def __init__(
         self, model: models.Model, card: ModelCard, tokens: Tokens, library_model: "SentenceTransformer"
     ) -> None:
-        self._card = card
-        self._tokens = tokens
         self._lock = threading.Lock()
         self._model: SentenceTransformer | None = library_model
-        dimension = self._embed([""]).shape[1]
-        self._identity = ModelIdentity(name=model.name, revision=model.revision, dimension=dimension)
-
-    @property
-    def model(self) -> ModelIdentity:
-        return self._identity
-
-    def pieces(self, text: str) -> list[str]:
-        return self._tokens.pieces(text)
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        if not texts:
-            return np.empty((0, self._identity.dimension), dtype=np.float32)
-        return self._embed([self._card.document_prompt + text for text in texts])
-
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        vector: NDArray[np.float32] = self._embed([self._card.query_prompt + text])[0]
-        return vector
+        super().__init__(model, card, tokens)
 
     def close(self) -> None:
         with self._lock:
             self._model = None
 
-    def _embed(self, texts: list[str]) -> Vectors:
+    def _embed(self, texts: Sequence[str]) -> Vectors:
         with self._lock:
             if self._model is None:
                 raise UnavailableError("The embedding model is closed; start the server again")
             vectors = self._model.encode(
-                texts,
+                list(texts),
                 prompt="",  # prompts stand in the texts already
                 batch_size=BATCH_TEXTS,
                 normalize_embeddings=True,

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("termios", reason="the README's commands are for a shell on a terminal")
+
 from support.consoles import Session, alike, left_out, run, sessions, unmarked
 from support.sockets import free_port
 

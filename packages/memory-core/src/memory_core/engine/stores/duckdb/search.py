@@ -1,97 +1,30 @@
-"""The candidates of a search in one statement, hence of one moment: BM25 over postings, cosine over vectors.
+"""The candidates of a search, the way that suits the size of the store; both ways give the same.
 
-BM25 is Lucene's form (Robertson & Zaragoza 2009, without k1 + 1). N, df and the average length are those of the scope
-searched, so that no score tells anything of other projects. The semantic side first compares signs (Hamming distance,
-Charikar 2002) and then what is left exactly: a scope of at most `coarse_pool` pieces is compared exactly as a whole.
-Members that only one side listed get the other's score too.
+One statement that does it all costs DuckDB 20 ms to plan and set up before it reads a row; a statement of one table
+costs 0.5. So up to `SMALL` memories a few such statements bring numbers, and NumPy does the rest (`small`). Beyond,
+numbers are too many to bring, and one statement (`large`) keeps them where they are.
 """
 
-from typing import Any
-
-import numpy as np
-
 from memory_core.engine.ports import Candidate, Probe
+from memory_core.engine.stores.duckdb import large, small
 from memory_core.engine.stores.duckdb.database import Cursor
-from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
 from memory_core.engine.stores.duckdb.scope import condition
-from memory_core.engine.stores.duckdb.vectors import VectorTable, current_table, sign_words
+from memory_core.engine.stores.duckdb.vectors import VectorTable, current_table
 from memory_core.errors import InvalidError
 from memory_core.types import Scope
 
-CANDIDATES = """
-WITH scoped AS MATERIALIZED (SELECT doc, dl FROM memories WHERE {scope}),
-{lexical},
-{semantic},
-chosen AS (SELECT doc FROM lexical_best UNION SELECT doc FROM semantic_best)
-SELECT {columns}, coalesce(lexical.bm25, 0.0), semantic.cosine
-FROM chosen JOIN memories USING (doc) LEFT JOIN lexical USING (doc) LEFT JOIN semantic USING (doc)
-ORDER BY memories.doc
-"""
-LEXICAL = """
-totals AS (SELECT count(*)::DOUBLE AS n, avg(dl) AS average FROM scoped),
-hits AS MATERIALIZED (
-    SELECT term, doc, tf, dl FROM (
-        SELECT term, doc, tf, dl FROM postings WHERE term = ANY($terms)
-        UNION ALL
-        SELECT term, doc, tf, dl FROM postings_delta WHERE term = ANY($terms)
-    )
-    WHERE doc IN (SELECT doc FROM scoped)
-),
-weights AS (
-    SELECT term, ln(1 + (any_value(n) - count(*) + 0.5) / (count(*) + 0.5)) AS idf FROM hits, totals GROUP BY term
-),
-lexical AS (
-    SELECT doc, sum(idf * tf / (tf + $k1 * (1 - $b + $b * dl / average))) AS bm25
-    FROM hits JOIN weights USING (term), totals GROUP BY doc
-),
-lexical_best AS (SELECT doc FROM lexical ORDER BY bm25 DESC, doc LIMIT $pool)
-"""
-NO_LEXICAL = """
-lexical AS (SELECT NULL::BIGINT AS doc, 0.0::DOUBLE AS bm25 WHERE false),
-lexical_best AS (SELECT doc FROM lexical)
-"""
-# By row number, because that reads the embeddings of those rows and no others.
-SEMANTIC = """
-near AS (
-    SELECT doc FROM {vectors} WHERE doc IN (SELECT doc FROM scoped)
-    ORDER BY {distance}, doc, piece LIMIT $coarse_pool
-),
-compared AS (SELECT doc FROM near UNION SELECT doc FROM lexical_best),
-semantic AS MATERIALIZED (
-    SELECT doc, max(array_inner_product(embedding, $vector::FLOAT[{dimension}]))::DOUBLE
-        - $piece_penalty * ln(count(*)) AS cosine
-    FROM {vectors} WHERE rowid IN (SELECT rowid FROM {vectors} WHERE doc IN (SELECT doc FROM compared))
-    GROUP BY doc
-),
-semantic_best AS (
-    SELECT doc FROM semantic WHERE doc IN (SELECT doc FROM near) ORDER BY cosine DESC, doc LIMIT $pool
-)
-"""
-NO_SEMANTIC = """
-semantic AS (SELECT NULL::BIGINT AS doc, NULL::DOUBLE AS cosine WHERE false),
-semantic_best AS (SELECT doc FROM semantic)
-"""
-# bit_count gives a TINYINT, whose sum overflows.
-DISTANCE_OF_WORD = "bit_count(xor({word}, ${word}::UBIGINT))::USMALLINT"
+SMALL = 100_000  # memories, of any project and in the trash too
+COUNT = "SELECT count(*) FROM memories"
 
 
 def candidates(cursor: Cursor, probe: Probe, scope: Scope) -> list[Candidate]:
-    where = condition(scope)
-    values: dict[str, Any] = where.values | {"pool": probe.pool}
-    lexical, semantic = NO_LEXICAL, NO_SEMANTIC
-    if probe.terms:
-        lexical = LEXICAL
-        values |= {"terms": list(probe.terms), "k1": probe.k1, "b": probe.b}
-    if probe.vector is not None:
-        table = _comparable(probe, current_table(cursor))
-        distance = " + ".join(DISTANCE_OF_WORD.format(word=word) for word in table.words)
-        semantic = SEMANTIC.format(vectors=table.name, distance=distance, dimension=table.model.dimension)
-        values |= _semantic_values(probe, table)
-    if not probe.terms and probe.vector is None:
+    table = None if probe.vector is None else _comparable(probe, current_table(cursor))
+    if not probe.terms and table is None:
         return []
-    statement = CANDIDATES.format(columns=COLUMNS, scope=where.sql, lexical=lexical.strip(), semantic=semantic.strip())
-    rows = cursor.execute(statement, values).fetchall()
-    return [Candidate(memory=memory_of(row), bm25=row[WIDTH], cosine=row[WIDTH + 1]) for row in rows]
+    total = cursor.execute(COUNT).fetchall()[0][0]
+    if total > SMALL:
+        return large.candidates(cursor, probe, condition(scope), table)
+    return small.candidates(cursor, probe, condition(scope), table, total=total)
 
 
 def _comparable(probe: Probe, table: VectorTable | None) -> VectorTable:
@@ -100,14 +33,3 @@ def _comparable(probe: Probe, table: VectorTable | None) -> VectorTable:
         kept = f"{table.model.name} with {table.model.dimension} dimensions" if table else "no model"
         raise InvalidError(f"the query's vector has shape {shape}, and the store holds vectors of {kept}")
     return table
-
-
-def _semantic_values(probe: Probe, table: VectorTable) -> dict[str, Any]:
-    vector = np.asarray(probe.vector, dtype=np.float32)
-    signs = sign_words(vector[np.newaxis])[0].tolist()
-    values = dict(zip(table.words, signs, strict=True))
-    return values | {
-        "vector": vector.tolist(),
-        "coarse_pool": probe.coarse_pool,
-        "piece_penalty": probe.piece_penalty,
-    }

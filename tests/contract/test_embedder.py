@@ -11,7 +11,7 @@ from memory_core.engine.ports import Embedder
 from memory_core.errors import UnavailableError
 from support import embedders
 
-BACKENDS = [
+LOCAL = [
     pytest.param(embedders.onnx, id="onnx"),
     pytest.param(
         embedders.sentence_transformers,
@@ -19,6 +19,7 @@ BACKENDS = [
         marks=[pytest.mark.sentence_transformers, embedders.needs_sentence_transformers],
     ),
 ]
+BACKENDS = [*LOCAL, pytest.param(embedders.openai, id="openai")]
 TEXTS = [
     "We deploy on Fridays, only after lunch",
     "",
@@ -40,6 +41,7 @@ def embedder(request: pytest.FixtureRequest, model_cache: Path) -> Iterator[Embe
     loaded.close()
 
 
+@pytest.mark.parametrize("embedder", LOCAL, indirect=True)
 def test_the_model_is_named_by_its_name_and_the_checksum_of_its_weights(embedder: Embedder) -> None:
     """Not by the backend: changing the backend must not embed everything anew."""
     assert (embedder.model.name, embedder.model.revision) == ("all-MiniLM-L6-v2", "53aa51172d14")

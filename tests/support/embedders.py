@@ -1,6 +1,7 @@
 """The real embedders, for tests: all-MiniLM-L6-v2 from the wheel of the development environment."""
 
 import importlib.util
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from memory_core.engine.embedders import models
 from memory_core.engine.ports import Embedder, EmbedderOptions
+from support.embedding_api import running_embedding_api
 
 MODEL = "all-MiniLM-L6-v2"
 
@@ -38,3 +40,21 @@ def sentence_transformers(cache_dir: Path) -> Embedder:
     from memory_core.engine.embedders.sentence_transformers import load_embedder
 
     return load_embedder(MODEL, offline(cache_dir))
+
+
+def openai(cache_dir: Path) -> Embedder:
+    """The same model behind an endpoint; pieces are short, because it reads less than such models mostly do."""
+    from memory_core.engine.embedders.endpoint import Endpoint
+    from memory_core.engine.embedders.openai import OpenAIEmbedder
+
+    running = ExitStack()
+    model = onnx(cache_dir)
+    running.callback(model.close)
+    api = running.enter_context(running_embedding_api(model.embed))
+
+    class Served(OpenAIEmbedder):
+        def close(self) -> None:
+            super().close()
+            running.close()
+
+    return Served(Endpoint(api.url, model=MODEL, key=None), MODEL, piece_characters=600)

@@ -61,8 +61,8 @@ def test_a_store_in_use_is_refused_with_its_path(tmp_path: Path) -> None:
     ("field", "word", "sentence"),
     [
         ("store", "sqlite:/x", "there is no store 'sqlite'; there are: duckdb"),
-        ("embedder", "openia:x", "there is no embedder 'openia'; there are: none, onnx, sentence-transformers"),
-        ("embedder", "", "there is no embedder ''; there are: none, onnx, sentence-transformers"),
+        ("embedder", "openia:x", "there is no embedder 'openia'; there are: none, onnx, openai, sentence-transformers"),
+        ("embedder", "", "there is no embedder ''; there are: none, onnx, openai, sentence-transformers"),
     ],
 )
 def test_an_unknown_word_is_answered_with_the_choices(tmp_path: Path, field: str, word: str, sentence: str) -> None:

@@ -35,6 +35,8 @@ def run(settings: ServerSettings) -> None:
             data_dir=settings.data_dir,
             store=settings.store,
             embedder=settings.embedder,
+            embedder_url=settings.embedder_url,
+            embedder_key=settings.embedder_key,
             model_cache=settings.model_cache,
             model_download=settings.model_download,
             threads=settings.threads,

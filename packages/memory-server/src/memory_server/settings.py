@@ -27,8 +27,19 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
     store: Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")] = "duckdb"
     embedder: Annotated[
-        str, Option("MEMORY_EMBEDDER", "model for search by meaning: onnx:NAME, sentence-transformers:NAME, none")
+        str,
+        Option(
+            "MEMORY_EMBEDDER",
+            "model for search by meaning: onnx:NAME, sentence-transformers:NAME, openai:MODEL at an endpoint, none",
+        ),
     ] = "onnx:all-MiniLM-L6-v2"
+    embedder_url: Annotated[
+        str | None,
+        Option("MEMORY_EMBEDDER_URL", "base address of the endpoint for openai:MODEL; by default OpenAI's own"),
+    ] = None
+    embedder_key: Annotated[
+        str | None, Option("MEMORY_EMBEDDER_KEY", "the key that the endpoint wants, if any", secret=True)
+    ] = None
     model_cache: Annotated[
         Path | None, Option("MEMORY_MODEL_CACHE", "folder for models; by default one in the data folder")
     ] = None

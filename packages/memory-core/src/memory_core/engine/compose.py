@@ -32,6 +32,8 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     data_dir: Path
     store: str = "duckdb"
     embedder: str = "onnx:all-MiniLM-L6-v2"
+    embedder_url: str | None = None
+    embedder_key: str | None = None
     model_cache: Path | None = None  # null: a folder in `data_dir`
     model_download: bool = True
     threads: int = 2
@@ -73,6 +75,8 @@ def _loader(options: EngineOptions) -> Callable[[], Embedder] | None:
         cache_dir=options.model_cache or options.data_dir / "models",
         download=options.model_download,
         threads=options.threads,
+        url=options.embedder_url,
+        api_key=options.embedder_key,
     )
 
     def load() -> Embedder:

@@ -14,6 +14,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from memory_core.engine.address import check_key, check_url
 from memory_core.errors import InvalidError
 from memory_core.types import Memory, MemoryType, Scope
 
@@ -209,11 +210,22 @@ class Store(Protocol):
 
 
 class EmbedderOptions(Struct, frozen=True, kw_only=True):
-    """What a backend may use: a folder for models and what is made of them, the network, and so many threads."""
+    """What a backend may use: a folder for models and what is made of them, the network, and so many threads.
+
+    `url` and `api_key` are of a model that runs elsewhere. Raises InvalidError for what cannot be either.
+    """
 
     cache_dir: Path
     download: bool
     threads: int
+    url: str | None = None
+    api_key: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.url is not None:
+            check_url(self.url)
+        if self.api_key is not None:
+            check_key(self.api_key)
 
 
 class Embedder(Protocol):

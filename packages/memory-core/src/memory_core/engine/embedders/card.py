@@ -34,12 +34,15 @@ class ModelCard(Struct, frozen=True, kw_only=True):
     lower_case: bool
 
 
-# Models from before prompts were written into their folders, by a part of their name.
+# Models whose folders hold no prompts, or that have no folder here, by a part of their name.
+_RELEVANT_PASSAGES = "Represent this sentence for searching relevant passages: "
 _PROMPTS: tuple[tuple[str, str, str], ...] = (
     ("e5-", "query: ", "passage: "),
-    ("bge-small-en", "Represent this sentence for searching relevant passages: ", ""),
-    ("bge-base-en", "Represent this sentence for searching relevant passages: ", ""),
-    ("bge-large-en", "Represent this sentence for searching relevant passages: ", ""),
+    ("bge-small-en", _RELEVANT_PASSAGES, ""),
+    ("bge-base-en", _RELEVANT_PASSAGES, ""),
+    ("bge-large-en", _RELEVANT_PASSAGES, ""),
+    ("mxbai-embed-large", _RELEVANT_PASSAGES, ""),
+    ("nomic-embed-text", "search_query: ", "search_document: "),
 )
 
 
@@ -131,5 +134,9 @@ def _prompts(settings: Mapping[str, Any], name: str) -> tuple[str, str]:
     usual = prompts.get(settings.get("default_prompt_name") or "", "")
     query = prompts.get("query", usual)
     document = prompts.get("document") or prompts.get("passage", usual)
-    known = next(((query, document) for part, query, document in _PROMPTS if part in name), ("", ""))
-    return (query, document) if query or document else known
+    return (query, document) if query or document else known_prompts(name)
+
+
+def known_prompts(name: str) -> tuple[str, str]:
+    """What the model of this name wants before a query and before a document; empty where nothing is known."""
+    return next(((query, document) for part, query, document in _PROMPTS if part in name.lower()), ("", ""))

@@ -3,21 +3,15 @@
 Truncation and padding are ours: what a tokenizer.json says of them is left over from its training.
 """
 
-import re
 from bisect import bisect_right
 from pathlib import Path
 
 from tokenizers import Encoding
 from tokenizers import Tokenizer as Library
 
+from memory_core.engine.embedders.borders import border
 from memory_core.engine.embedders.card import ModelCard
 from memory_core.errors import ModelUnavailableError
-
-# Where a piece may end; it ends after the match, so that the pieces together are the text.
-_PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
-_LINE = re.compile(r"\n\s*")
-_SENTENCE = re.compile(r"""[.!?…]["')\]]*\s+|[。！？]\s*""")
-_WORD = re.compile(r"\s+")
 
 
 class Tokens:
@@ -57,23 +51,11 @@ class Tokens:
         return pieces or [""]
 
     def _end_of_piece(self, text: str, start: int, limit: int, budget: int) -> int:
-        end = _border(text, start, limit)
+        end = border(text, start, limit)
         # A piece can have more tokens alone than it had in the whole: a word that was cut is read anew.
         while end - start > 1 and len(self._encode(text[start:end]).ids) > budget:
-            end = _border(text, start, start + (end - start) * 7 // 8)
+            end = border(text, start, start + (end - start) * 7 // 8)
         return end
 
     def _encode(self, text: str) -> Encoding:
         return self._library.encode(text.lower() if self._card.lower_case else text, add_special_tokens=False)
-
-
-def _border(text: str, start: int, limit: int) -> int:
-    """Where a piece that begins at `start` ends: at the best border in its second half, at a word, or at `limit`."""
-    if limit >= len(text):
-        return len(text)
-    middle = (start + limit + 1) // 2
-    for pattern, since in ((_PARAGRAPH, middle), (_LINE, middle), (_SENTENCE, middle), (_WORD, start + 1)):
-        ends = [match.end() for match in pattern.finditer(text, since, limit)]
-        if ends:
-            return ends[-1]
-    return limit

@@ -12,9 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 
-from snowballstemmer.english_stemmer import EnglishStemmer
-
 from memory_core.engine.ports import Entry
+from memory_core.engine.stemming import english_stemmer
 from memory_core.types import Memory, MemoryType
 
 ANALYSER_VERSION = 1
@@ -57,7 +56,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 # Written out: what strftime gives depends on the locale of the process.
 _MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
 
-_stemmer = EnglishStemmer()
+_stemmer = english_stemmer()
 _stemmer_lock = threading.Lock()  # it keeps the word it works on in itself
 
 

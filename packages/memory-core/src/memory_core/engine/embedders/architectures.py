@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-CONVERTER_VERSION = 1
+CONVERTER_VERSION = 2
 """Of the graphs that `convert` makes; part of their place in the cache. Count on when they change."""
 
 

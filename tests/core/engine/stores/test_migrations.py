@@ -13,10 +13,12 @@ from memory_core.engine.stores.duckdb import DuckDBStore
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration
 from memory_core.errors import UnavailableError
 from memory_core.types import Scope
-from support.entries import entry
+from support.entries import MODEL, entry, probe, random_vectors
 
-SECOND = Migration(version=2, name="a note", statements=("ALTER TABLE memories ADD COLUMN note VARCHAR",))
-FAILING = Migration(version=2, name="a slip", statements=(*SECOND.statements, "INSERT INTO nowhere VALUES (1)"))
+NOW = len(MIGRATIONS)
+EVERY = list(range(1, NOW + 1))
+NEXT = Migration(version=NOW + 1, name="a note", statements=("ALTER TABLE memories ADD COLUMN note VARCHAR",))
+FAILING = Migration(version=NOW + 1, name="a slip", statements=(*NEXT.statements, "INSERT INTO nowhere VALUES (1)"))
 
 
 def open_with(folder: Path, migrations: Sequence[Migration] = MIGRATIONS) -> DuckDBStore:
@@ -27,7 +29,7 @@ def open_with(folder: Path, migrations: Sequence[Migration] = MIGRATIONS) -> Duc
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """The folder of a store of schema version 1 with one memory."""
+    """The folder of a store of the newest schema with one memory, which `NEXT` makes an older one."""
     store = open_with(tmp_path)
     store.insert([entry("from before")])
     store.close()
@@ -45,35 +47,35 @@ def columns(file: Path) -> set[str]:
 
 
 def test_a_new_store_has_every_version_and_no_snapshot(tmp_path: Path) -> None:
-    open_with(tmp_path, (*MIGRATIONS, SECOND)).close()
+    open_with(tmp_path, (*MIGRATIONS, NEXT)).close()
 
-    assert versions(tmp_path / "memories.duckdb") == [1, 2]
+    assert versions(tmp_path / "memories.duckdb") == [*EVERY, NOW + 1]
     assert not (tmp_path / "snapshots").exists()
 
 
 def test_an_older_store_is_copied_and_then_changed(old: Path) -> None:
-    store = open_with(old, (*MIGRATIONS, SECOND))
+    store = open_with(old, (*MIGRATIONS, NEXT))
     assert [memory.content for memory in store.newest(Scope(), limit=5)] == ["from before"]
     store.insert([entry("from after")])
     store.close()
 
     (snapshot,) = (old / "snapshots").iterdir()
-    assert snapshot.name.startswith("memories-v1-")
-    assert (versions(snapshot), versions(old / "memories.duckdb")) == ([1], [1, 2])
+    assert snapshot.name.startswith(f"memories-v{NOW}-")
+    assert (versions(snapshot), versions(old / "memories.duckdb")) == (EVERY, [*EVERY, NOW + 1])
     assert "note" not in columns(snapshot)
     assert "note" in columns(old / "memories.duckdb")
 
 
 def test_a_migration_is_applied_once(old: Path) -> None:
     for _ in range(3):
-        open_with(old, (*MIGRATIONS, SECOND)).close()
+        open_with(old, (*MIGRATIONS, NEXT)).close()
 
-    assert versions(old / "memories.duckdb") == [1, 2]
+    assert versions(old / "memories.duckdb") == [*EVERY, NOW + 1]
     assert len(list((old / "snapshots").iterdir())) == 1
 
 
 def test_a_snapshot_opens_as_a_store(old: Path) -> None:
-    open_with(old, (*MIGRATIONS, SECOND)).close()
+    open_with(old, (*MIGRATIONS, NEXT)).close()
     (snapshot,) = (old / "snapshots").iterdir()
     (old / "restored").mkdir()
     snapshot.rename(old / "restored" / "memories.duckdb")
@@ -85,11 +87,11 @@ def test_a_snapshot_opens_as_a_store(old: Path) -> None:
 
 
 def test_a_failure_in_the_middle_leaves_the_version_before(old: Path) -> None:
-    with pytest.raises(UnavailableError, match="stays at version 1; a copy from before is") as caught:
+    with pytest.raises(UnavailableError, match=f"stays at version {NOW}; a copy from before is") as caught:
         open_with(old, (*MIGRATIONS, FAILING))
     assert "\n" not in str(caught.value)
 
-    assert versions(old / "memories.duckdb") == [1]
+    assert versions(old / "memories.duckdb") == EVERY
     assert "note" not in columns(old / "memories.duckdb")
     store = open_with(old)
     assert store.newest(Scope(), limit=5)[0].content == "from before"
@@ -113,7 +115,7 @@ class Statements(list):
 
 
 folder = Path(sys.argv[1])
-migration = Migration(version=2, name="a note", statements=Statements())
+migration = Migration(version=len(MIGRATIONS) + 1, name="a note", statements=Statements())
 DuckDBStore(folder / "memories.duckdb", StoreOptions(data_dir=folder), migrations=(*MIGRATIONS, migration))
 """
 
@@ -122,21 +124,47 @@ def test_a_crash_in_the_middle_leaves_the_version_before(old: Path) -> None:
     died = subprocess.run([sys.executable, "-c", DIES_IN_THE_MIDDLE, str(old)], check=False)
     assert died.returncode == 9
 
-    store = open_with(old, (*MIGRATIONS, SECOND))
+    store = open_with(old, (*MIGRATIONS, NEXT))
     assert store.newest(Scope(), limit=5)[0].content == "from before"
     store.close()
-    assert versions(old / "memories.duckdb") == [1, 2]
+    assert versions(old / "memories.duckdb") == [*EVERY, NOW + 1]
 
 
 def test_no_room_for_the_copy_means_no_migration(old: Path) -> None:
     options = StoreOptions(data_dir=old, min_free_bytes=1 << 60)
 
     with pytest.raises(UnavailableError, match="no copy of it could be made"):
-        DuckDBStore(old / "memories.duckdb", options, migrations=(*MIGRATIONS, SECOND))
+        DuckDBStore(old / "memories.duckdb", options, migrations=(*MIGRATIONS, NEXT))
 
-    assert versions(old / "memories.duckdb") == [1]
+    assert versions(old / "memories.duckdb") == EVERY
+
+
+def test_a_store_of_the_first_version_keeps_its_memories_its_index_and_its_vectors(tmp_path: Path) -> None:
+    store = open_with(tmp_path, MIGRATIONS[:1])
+    kept = entry("from the first version")
+    store.insert([kept])
+    store.close()
+    with duckdb.connect(tmp_path / "memories.duckdb") as connection:  # as the program of that day wrote them
+        connection.execute("INSERT INTO models VALUES (1, 'model-a', '1', 100, true)")
+        connection.execute(
+            "CREATE TABLE vectors_1 (doc BIGINT NOT NULL, piece USMALLINT NOT NULL, b0 UBIGINT NOT NULL, b1 UBIGINT NOT NULL, embedding FLOAT[100] NOT NULL)"
+        )
+        numbers = random_vectors(1)[0].tolist()
+        connection.execute("INSERT INTO vectors_1 SELECT doc, 0, 0, 0, $v::FLOAT[100] FROM memories", {"v": numbers})
+        connection.execute("DELETE FROM unembedded")
+
+    store = open_with(tmp_path)
+
+    (known,) = store.models()
+    assert (known.model, known.spec, known.is_current, known.memories) == (MODEL, None, True, 1)
+    (found,) = store.candidates(probe("first", vector=random_vectors(1)[0]), Scope())
+    assert (found.memory, found.cosine) == (kept.memory, pytest.approx(1))
+    store.close()
 
 
 def test_applied_migrations_are_never_edited() -> None:
     """Files in the world carry this checksum: a change of the schema is a new migration."""
-    assert [(migration.version, migration.checksum[:16]) for migration in MIGRATIONS] == [(1, "ce5c904a60b52261")]
+    assert [(migration.version, migration.checksum[:16]) for migration in MIGRATIONS] == [
+        (1, "ce5c904a60b52261"),
+        (2, "e76fdc2a9e515e0d"),
+    ]

@@ -30,6 +30,16 @@ class ModelIdentity(Struct, frozen=True, kw_only=True):
     dimension: int
 
 
+class KeptModel(Struct, frozen=True, kw_only=True):
+    """A model that a store holds vectors of, and of how many memories. `spec` is how to load it again, if known."""
+
+    model: ModelIdentity
+    spec: str | None
+    is_current: bool
+    is_next: bool
+    memories: int
+
+
 UNIT_TOLERANCE = 1e-3  # of a vector's length; the rounding of float32 stays well within
 
 
@@ -167,18 +177,37 @@ class Store(Protocol):
         """How many `trash` would move, and the newest of them."""
         ...
 
-    def use_model(self, model: ModelIdentity) -> None:
+    def models(self) -> list[KeptModel]: ...
+
+    def use_model(self, model: ModelIdentity, *, spec: str | None = None) -> None:
         """From now on this model's vectors are the current ones; another model's are kept apart until dropped."""
         ...
 
-    def pending(self, *, limit: int, exclude: Sequence[int] = ()) -> list[Pending]:
-        """The newest revisions first; all of them while no model is in use."""
+    def prepare_model(self, model: ModelIdentity | None, *, spec: str | None = None) -> None:
+        """Make room for vectors of the model that is to be the next, beside those in use. Null: there is no next."""
         ...
 
-    def count_pending(self) -> int: ...
+    def pending(self, *, limit: int, exclude: Sequence[int] = (), model: ModelIdentity | None = None) -> list[Pending]:
+        """What `model` (null: the current one) has no vectors of, the newest revisions first; all if none is in use."""
+        ...
 
-    def set_vectors(self, vectors: Mapping[int, Vectors]) -> int:
+    def count_pending(self, model: ModelIdentity | None = None) -> int: ...
+
+    def set_vectors(self, vectors: Mapping[int, Vectors], *, model: ModelIdentity | None = None) -> int:
         """By revision (`doc`); a revision that is gone meanwhile is left out. How many were kept."""
+        ...
+
+    def note(self, name: str) -> str | None:
+        """What `write_note` was last given under this name."""
+        ...
+
+    def write_note(self, name: str, value: str | None) -> None: ...
+
+    def reindex(self, analyser: int, terms: Callable[[Memory], Mapping[str, int]]) -> int:
+        """Make the lexical index anew if another version of the analyser made it; how many memories that took.
+
+        One transaction: searches see the whole old index or the whole new one. Vectors stay.
+        """
         ...
 
     def vectors_of(self, memory_id: str) -> Vectors | None:

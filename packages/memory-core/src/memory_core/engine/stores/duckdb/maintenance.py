@@ -100,7 +100,7 @@ def drop_remains(cursor: Cursor) -> None:
     current = vectors.current_table(cursor)
     superseded = current is not None and not vectors.count_pending(cursor)
     for table in vectors.all_tables(cursor):
-        if superseded and table != current:
+        if superseded and not (table.is_current or table.is_next):
             vectors.drop(cursor, table)
         else:
             cursor.execute(DROP_DEAD_VECTORS.format(name=table.name)).fetchall()

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 from msgspec import Struct
 
-from memory_core.engine.stores.duckdb.schema import SCHEMA_1
+from memory_core.engine.stores.duckdb.schema import SCHEMA_1, SCHEMA_2
 from memory_core.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
@@ -29,7 +29,10 @@ class Migration(Struct, frozen=True, kw_only=True):
         return hashlib.sha256("\n".join([self.name, *self.statements]).encode()).hexdigest()
 
 
-MIGRATIONS = (Migration(version=1, name="memories, postings and models", statements=SCHEMA_1),)
+MIGRATIONS = (
+    Migration(version=1, name="memories, postings and models", statements=SCHEMA_1),
+    Migration(version=2, name="models that follow one another, notes", statements=SCHEMA_2),
+)
 
 HISTORY = """
 CREATE TABLE IF NOT EXISTS schema_migrations (

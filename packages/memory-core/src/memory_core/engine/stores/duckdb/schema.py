@@ -1,4 +1,4 @@
-"""Schema version 1. Applied to real files: never edit it, append a migration.
+"""The schema, version by version. Applied to real files: never edit one, append a migration.
 
 `doc` names a revision of a memory: a change of its text takes the next number, and what postings and vectors hold of
 the number before no longer joins. So both are only ever appended to, and `maintain` clears the remains.
@@ -44,4 +44,12 @@ SCHEMA_1 = (
     """,
     # Revisions outside the trash that have no vector of the current model.
     "CREATE TABLE unembedded (doc BIGINT NOT NULL)",
+)
+
+SCHEMA_2 = (
+    "ALTER TABLE models ADD COLUMN spec VARCHAR",  # how to load it again, such as onnx:all-MiniLM-L6-v2
+    "ALTER TABLE models ADD COLUMN is_next BOOLEAN",  # its vectors are being made while another model serves
+    "CREATE TABLE notes (name VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)",
+    # Which analyser made the terms in the postings.
+    "INSERT INTO notes VALUES ('analyser', '1')",
 )

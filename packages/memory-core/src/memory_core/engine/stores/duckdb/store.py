@@ -13,13 +13,14 @@ from memory_core.engine.ports import (
     Counts,
     EmbeddedEntry,
     Entry,
+    KeptModel,
     ModelIdentity,
     Pending,
     Probe,
     StoreOptions,
     Vectors,
 )
-from memory_core.engine.stores.duckdb import maintenance, opening, reads, search, transfer, writes
+from memory_core.engine.stores.duckdb import maintenance, notes, opening, reads, reindex, search, transfer, writes
 from memory_core.engine.stores.duckdb import vectors as embeddings
 from memory_core.engine.stores.duckdb.database import Database
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration, migrate
@@ -100,24 +101,46 @@ class DuckDBStore:
             where = reads.purgeable(_scope(scope, trashed=False), content_contains)
             return reads.matching(cursor, where, limit=limit)
 
-    def use_model(self, model: ModelIdentity) -> None:
+    def models(self) -> list[KeptModel]:
+        with self._db.read() as cursor:
+            return embeddings.kept_models(cursor)
+
+    def use_model(self, model: ModelIdentity, *, spec: str | None = None) -> None:
         with self._db.read() as cursor:
             table = embeddings.current_table(cursor)
-        if table is None or table.model != model:
+        if table is None or (table.model, table.spec) != (model, spec or table.spec):
             with self._db.write() as cursor:
-                embeddings.make_current(cursor, model)
+                embeddings.make_current(cursor, model, spec)
 
-    def pending(self, *, limit: int, exclude: Sequence[int] = ()) -> list[Pending]:
-        with self._db.read() as cursor:
-            return embeddings.pending(cursor, limit=limit, exclude=exclude)
-
-    def count_pending(self) -> int:
-        with self._db.read() as cursor:
-            return embeddings.count_pending(cursor)
-
-    def set_vectors(self, vectors: Mapping[int, Vectors]) -> int:
+    def prepare_model(self, model: ModelIdentity | None, *, spec: str | None = None) -> None:
         with self._db.write() as cursor:
-            return embeddings.set_vectors(cursor, vectors)
+            embeddings.make_next(cursor, model, spec)
+
+    def pending(self, *, limit: int, exclude: Sequence[int] = (), model: ModelIdentity | None = None) -> list[Pending]:
+        with self._db.read() as cursor:
+            return embeddings.pending(cursor, model, limit=limit, exclude=exclude)
+
+    def count_pending(self, model: ModelIdentity | None = None) -> int:
+        with self._db.read() as cursor:
+            return embeddings.count_pending(cursor, model)
+
+    def set_vectors(self, vectors: Mapping[int, Vectors], *, model: ModelIdentity | None = None) -> int:
+        with self._db.write() as cursor:
+            return embeddings.set_vectors(cursor, vectors, model)
+
+    def note(self, name: str) -> str | None:
+        with self._db.read() as cursor:
+            return notes.read(cursor, name)
+
+    def write_note(self, name: str, value: str | None) -> None:
+        with self._db.write() as cursor:
+            notes.write(cursor, name, value)
+
+    def reindex(self, analyser: int, terms: Callable[[Memory], Mapping[str, int]]) -> int:
+        if self.note(notes.ANALYSER) == str(analyser):
+            return 0
+        with self._db.write() as cursor:
+            return reindex.reindex(cursor, analyser, terms)
 
     def vectors_of(self, memory_id: str) -> Vectors | None:
         with self._db.read() as cursor:

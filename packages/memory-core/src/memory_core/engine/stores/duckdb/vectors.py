@@ -12,17 +12,20 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from memory_core.engine.ports import ModelIdentity, Pending, Vectors, check_vectors
+from memory_core.engine.ports import KeptModel, ModelIdentity, Pending, Vectors, check_vectors
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
 from memory_core.errors import InvalidError
 
-MODELS = "SELECT key, name, revision, dimension FROM models"
+MODELS = "SELECT key, name, revision, dimension, spec, is_current, coalesce(is_next, false) FROM models"
 CURRENT_MODEL = MODELS + " WHERE is_current"
 REGISTER_MODEL = """
-INSERT INTO models SELECT coalesce(max(key), 0) + 1, $name, $revision, $dimension, false FROM models RETURNING key
+INSERT INTO models (key, name, revision, dimension, is_current)
+SELECT coalesce(max(key), 0) + 1, $name, $revision, $dimension, false FROM models RETURNING key
 """
-SET_CURRENT = "UPDATE models SET is_current = (key = $key)"
+SET_CURRENT = "UPDATE models SET is_current = (key = $key), is_next = false"
+SET_NEXT = "UPDATE models SET is_next = (key = $key)"
+SET_SPEC = "UPDATE models SET spec = $spec WHERE key = $key"
 FORGET_MODEL = "DELETE FROM models WHERE key = $key"
 CREATE_TABLE = """
 CREATE TABLE {name} (doc BIGINT NOT NULL, piece USMALLINT NOT NULL, {words}, embedding FLOAT[{dimension}] NOT NULL)
@@ -51,6 +54,14 @@ CLEAR_QUEUE = "DELETE FROM unembedded"
 QUEUE = "INSERT INTO unembedded SELECT unnest($docs::BIGINT[])"
 UNQUEUE = "DELETE FROM unembedded WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
 COUNT_QUEUE = "SELECT count(*) FROM unembedded"
+COUNT_ROWS = "SELECT count(DISTINCT doc) FROM {name} WHERE doc IN (SELECT doc FROM memories)"
+# The queue is the current model's; what another model lacks is found by looking.
+LACKING = "FROM memories WHERE deleted_at IS NULL AND doc NOT IN (SELECT doc FROM {name})"
+COUNT_LACKING = f"SELECT count(*) {LACKING}"
+PENDING_FOR = f"""
+SELECT {{columns}}, doc {LACKING} AND doc NOT IN (SELECT unnest($exclude::BIGINT[])) ORDER BY doc DESC LIMIT $limit
+"""
+IN_LACKING = f"SELECT doc {LACKING} AND doc IN (SELECT unnest($docs::BIGINT[]))"
 IN_QUEUE = "SELECT doc FROM unembedded WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
 WITH_VECTORS = "SELECT DISTINCT doc FROM {name} WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
 # Newest first: what was just stored is asked for before what waits since a change of model.
@@ -67,6 +78,9 @@ class VectorTable(Struct, frozen=True, kw_only=True):
 
     key: int
     model: ModelIdentity
+    spec: str | None = None
+    is_current: bool = False
+    is_next: bool = False
 
     @property
     def name(self) -> str:
@@ -93,12 +107,46 @@ def all_tables(cursor: Cursor) -> list[VectorTable]:
     return [_table(row) for row in cursor.execute(MODELS).fetchall()]
 
 
-def make_current(cursor: Cursor, model: ModelIdentity) -> VectorTable:
-    table = next((known for known in all_tables(cursor) if known.model == model), None) or _register(cursor, model)
+def table_of(cursor: Cursor, model: ModelIdentity) -> VectorTable:
+    if (table := _known(cursor, model)) is None:
+        raise InvalidError(f"there is no place for vectors of {model.name} ({model.revision}) yet")
+    return table
+
+
+def kept_models(cursor: Cursor) -> list[KeptModel]:
+    return [
+        KeptModel(
+            model=table.model,
+            spec=table.spec,
+            is_current=table.is_current,
+            is_next=table.is_next,
+            memories=int(cursor.execute(COUNT_ROWS.format(name=table.name)).fetchall()[0][0]),
+        )
+        for table in all_tables(cursor)
+    ]
+
+
+def make_current(cursor: Cursor, model: ModelIdentity, spec: str | None) -> None:
+    table = _prepared(cursor, model, spec)
     cursor.execute(SET_CURRENT, {"key": table.key}).fetchall()
     cursor.execute(CLEAR_QUEUE).fetchall()
     cursor.execute(QUEUE_EVERYTHING.format(name=table.name)).fetchall()
+
+
+def make_next(cursor: Cursor, model: ModelIdentity | None, spec: str | None) -> None:
+    key = None if model is None else _prepared(cursor, model, spec).key
+    cursor.execute(SET_NEXT, {"key": key}).fetchall()
+
+
+def _prepared(cursor: Cursor, model: ModelIdentity, spec: str | None) -> VectorTable:
+    table = _known(cursor, model) or _register(cursor, model)
+    if spec is not None:
+        cursor.execute(SET_SPEC, {"key": table.key, "spec": spec}).fetchall()
     return table
+
+
+def _known(cursor: Cursor, model: ModelIdentity) -> VectorTable | None:
+    return next((table for table in all_tables(cursor) if table.model == model), None)
 
 
 def drop(cursor: Cursor, table: VectorTable) -> None:
@@ -135,14 +183,15 @@ def insert_vectors(cursor: Cursor, table: VectorTable, vectors: Mapping[int, Vec
     cursor.unregister("incoming_numbers")
 
 
-def set_vectors(cursor: Cursor, given: Mapping[int, Vectors]) -> int:
+def set_vectors(cursor: Cursor, given: Mapping[int, Vectors], model: ModelIdentity | None) -> int:
     """Keep those of revisions that wait for vectors; how many. A second answer for one revision changes nothing."""
-    table = table_in_use(cursor)
+    table = table_in_use(cursor) if model is None else table_of(cursor, model)
     for pieces in given.values():
         check_vectors(pieces, table.model)
-    waiting = queued(cursor, given)
+    waiting = queued(cursor, given) if table.is_current else _docs(cursor, IN_LACKING.format(name=table.name), given)
     insert_vectors(cursor, table, {doc: pieces for doc, pieces in given.items() if doc in waiting})
-    unqueue(cursor, waiting)
+    if table.is_current:
+        unqueue(cursor, waiting)
     return len(waiting)
 
 
@@ -177,13 +226,19 @@ def with_vectors(cursor: Cursor, docs: Iterable[int]) -> set[int]:
     return _docs(cursor, WITH_VECTORS.format(name=table.name), docs) if table else set()
 
 
-def pending(cursor: Cursor, *, limit: int, exclude: Sequence[int]) -> list[Pending]:
-    rows = cursor.execute(PENDING.format(columns=COLUMNS), {"limit": limit, "exclude": list(exclude)}).fetchall()
+def pending(cursor: Cursor, model: ModelIdentity | None, *, limit: int, exclude: Sequence[int]) -> list[Pending]:
+    question = PENDING.format(columns=COLUMNS)
+    if model is not None and not (table := table_of(cursor, model)).is_current:
+        question = PENDING_FOR.format(columns=COLUMNS, name=table.name)
+    rows = cursor.execute(question, {"limit": limit, "exclude": list(exclude)}).fetchall()
     return [Pending(memory=memory_of(row), doc=row[WIDTH]) for row in rows]
 
 
-def count_pending(cursor: Cursor) -> int:
-    return int(cursor.execute(COUNT_QUEUE).fetchall()[0][0])
+def count_pending(cursor: Cursor, model: ModelIdentity | None = None) -> int:
+    question = COUNT_QUEUE
+    if model is not None and not (table := table_of(cursor, model)).is_current:
+        question = COUNT_LACKING.format(name=table.name)
+    return int(cursor.execute(question).fetchall()[0][0])
 
 
 def _register(cursor: Cursor, model: ModelIdentity) -> VectorTable:
@@ -196,8 +251,9 @@ def _register(cursor: Cursor, model: ModelIdentity) -> VectorTable:
 
 
 def _table(row: tuple[Any, ...]) -> VectorTable:
-    key, name, revision, dimension = row
-    return VectorTable(key=key, model=ModelIdentity(name=name, revision=revision, dimension=dimension))
+    key, name, revision, dimension, spec, is_current, is_next = row
+    model = ModelIdentity(name=name, revision=revision, dimension=dimension)
+    return VectorTable(key=key, model=model, spec=spec, is_current=is_current, is_next=is_next)
 
 
 def _rows(numbers: NDArray[Any], table: VectorTable) -> Vectors:

@@ -1,6 +1,6 @@
 """What changes memories, within the transaction of the caller: rows, postings and the embedding queue together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 import duckdb
@@ -54,7 +54,7 @@ def insert(cursor: Cursor, entries: Sequence[Entry]) -> list[int]:
         cursor.execute(INSERT_MEMORIES, columns).fetchall()
     except duckdb.ConstraintException as error:
         raise ConflictError("a memory with this id is here already; nothing was stored") from error
-    _index(cursor, zip(docs, entries, strict=True))
+    index(cursor, {doc: entry.terms for doc, entry in zip(docs, entries, strict=True)})
     vectors.queue(cursor, (doc for doc, entry in zip(docs, entries, strict=True) if entry.memory.deleted_at is None))
     return docs
 
@@ -70,7 +70,7 @@ def change(cursor: Cursor, memory_id: str, edit: Callable[[Memory], Entry | None
     # The same words in another order have the same terms, but another meaning: that is a new revision too.
     if new_digest != digest or after.content != memory.content:
         (new_doc,) = _next_docs(cursor, 1)
-        _index(cursor, [(new_doc, entry)])
+        index(cursor, {new_doc: entry.terms})
     values = dict(zip(_TYPES, (*row_of(after), new_doc, _length(entry), new_digest), strict=True))
     assignments = ", ".join(f"{column} = ${column}" for column in _TYPES if column != "id")
     cursor.execute(UPDATE_MEMORY.format(assignments=assignments), values | {"id": memory_id}).fetchall()
@@ -100,12 +100,13 @@ def _length(entry: Entry) -> int:
     return sum(entry.terms.values())
 
 
-def _index(cursor: Cursor, revisions: Iterable[tuple[int, Entry]]) -> None:
+def index(cursor: Cursor, terms: Mapping[int, Mapping[str, int]]) -> None:
+    """Write the postings of each revision; the caller knows that these have none yet."""
     postings = [
         (term, doc, count, length)
-        for doc, entry in revisions
-        for length in [_length(entry)]
-        for term, count in entry.terms.items()
+        for doc, counts in terms.items()
+        for length in [sum(counts.values())]
+        for term, count in counts.items()
     ]
     if postings:
         columns = zip(("terms", "docs", "tfs", "dls"), map(list, zip(*postings, strict=True)), strict=True)

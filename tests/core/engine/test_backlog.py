@@ -9,7 +9,7 @@ import pytest
 
 from memory_core.engine.backlog import BATCH, PAGE, Backlog, Pause
 from memory_core.engine.ports import Embedder, Vectors
-from memory_core.errors import InternalError, InvalidError, StorageFullError
+from memory_core.errors import InternalError, InvalidError, ModelUnavailableError, StorageFullError
 from memory_core.types import Memory, Scope
 from support import embedders
 from support.stores import ObservedStore
@@ -39,6 +39,7 @@ class Choosy:
     def __init__(self, embedder: Embedder, refused: str) -> None:
         self._embedder = embedder
         self.refused = refused
+        self.error: Exception = ValueError("this text cannot be")
         self.sizes: list[int] = []
         self.model = embedder.model
         self.pieces = embedder.pieces
@@ -48,7 +49,7 @@ class Choosy:
     def embed(self, texts: Sequence[str]) -> Vectors:
         self.sizes.append(len(texts))
         if self.refused and any(self.refused in text for text in texts):
-            raise ValueError("this text cannot be")
+            raise self.error
         return self._embedder.embed(texts)
 
 
@@ -179,6 +180,22 @@ def test_a_page_of_failures_is_the_models_fault_and_ends_the_round(store: Observ
 
     with pytest.raises(InternalError, match="could be embedded"):
         backlog(store).page(Choosy(embedder, refused="poison"), never)
+
+
+def test_a_model_that_is_away_is_no_memorys_fault(store: ObservedStore, embedder: Embedder) -> None:
+    """An endpoint that was down for a minute would leave them all waiting for an hour."""
+    store.add("one", "two")
+    work = backlog(store)
+    choosy = Choosy(embedder, refused="two")
+    choosy.error = ModelUnavailableError("the endpoint is away")
+    with pytest.raises(ModelUnavailableError):
+        work.page(choosy, never)
+    assert (work.failed, choosy.sizes) == (0, [2])
+
+    choosy.refused = ""
+    work_off(work, choosy)
+
+    assert store.count_pending() == 0
 
 
 def test_vectors_that_a_full_store_cannot_take_are_kept_and_saved_later(

@@ -14,7 +14,7 @@ import numpy as np
 from msgspec import Struct
 
 from memory_core.engine.ports import Embedder, Pending, Store, Vectors
-from memory_core.errors import InternalError, StorageFullError, UnavailableError
+from memory_core.errors import InternalError, ModelUnavailableError, StorageFullError, UnavailableError
 from memory_core.types import Memory
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class Backlog:
         """Embed up to a page of what is pending; false when nothing is, and when stopped.
 
         Raises what the store raises; the vectors made by then are kept and saved first by the next call. Raises
-        InternalError when a whole page fails: then it is not the memories.
+        ModelUnavailableError when the model is away, InternalError when a whole page fails: it is not the memories.
         """
         if self._unsaved:
             self._save({})
@@ -99,6 +99,8 @@ class Backlog:
         """Together if that works; else one by one, to find the one that does not."""
         try:
             return _vectors(embedder, texts, stopping)
+        except ModelUnavailableError:
+            raise  # an endpoint is away, whatever the text: no memory is put aside for that
         except Exception as error:  # noqa: BLE001 - put aside, logged and counted, whatever it is
             if len(texts) == 1:
                 self._put_aside(texts[0].doc, texts[0].memory_id, error)

@@ -123,6 +123,9 @@ class EmbeddingQueue:
             return None
         try:
             vector = await asyncio.to_thread(embedder.embed_query, text)
+        except MemoryServiceError as error:
+            log.warning("A query could not be embedded and is answered by keyword: %s", error)
+            return None
         except Exception:
             log.exception("A query could not be embedded; it is answered by keyword")
             return None

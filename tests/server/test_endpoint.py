@@ -1,4 +1,4 @@
-"""A server whose model runs behind an OpenAI-compatible endpoint: found by meaning, and up whatever the endpoint does."""
+"""A server whose model runs behind an OpenAI-compatible endpoint: up, and searching, whatever the endpoint does."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -41,7 +41,8 @@ class Refusal:
 class EmbeddingApi(ThreadingHTTPServer):
     """Answers rows in reverse order. `bodies` and `keys` are what came; `refusals` are given out first, one each.
 
-    `spoil` changes an answer before it is sent; nothing is answered while `free` is not set.
+    `spoil` changes an answer before it is sent; nothing is answered while `free` is not set. While `drips`, an answer
+    never ends and never pauses for long.
     """
 
     def __init__(self, embed: Callable[[Sequence[str]], Vectors], port: int) -> None:
@@ -52,8 +53,10 @@ class EmbeddingApi(ThreadingHTTPServer):
         self.refusals: list[Refusal] = []
         self.wanted_key: str | None = None
         self.spoil: Callable[[dict[str, Any]], object] = lambda answer: answer
+        self.drips = False
         self.free = threading.Event()
         self.free.set()
+        self.ended = threading.Event()
 
     @property
     def port(self) -> int:
@@ -79,6 +82,7 @@ def running_embedding_api(
             yield api
         finally:
             api.free.set()
+            api.ended.set()
             api.shutdown()
             thread.join()
 
@@ -100,7 +104,9 @@ class _Answers(BaseHTTPRequestHandler):
         self.server.keys.append(key)
         self.server.free.wait()
         with contextlib.suppress(ConnectionError):  # who asked may have left
-            if self.server.refusals:
+            if self.server.drips:
+                self._drip()
+            elif self.server.refusals:
                 refusal = self.server.refusals.pop(0)
                 self._send(refusal.status, refusal.body, refusal.headers)
             elif self.server.wanted_key and key != f"Bearer {self.server.wanted_key}":
@@ -120,6 +126,13 @@ class _Answers(BaseHTTPRequestHandler):
         ]
         spoilt = self.server.spoil({"object": "list", "data": rows[::-1], "model": "toy"})
         return spoilt if isinstance(spoilt, str) else json.dumps(spoilt)
+
+    def _drip(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        while not self.server.ended.wait(0.02):
+            self.wfile.write(b" ")
 
     def _send(self, status: int, body: str, headers: Mapping[str, str] | None = None) -> None:
         content = body.encode()

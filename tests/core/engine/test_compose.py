@@ -110,7 +110,7 @@ def test_opening_loads_no_model_library(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from memory_core.engine.compose import EngineOptions, open_engine\n"
         f"open_engine(EngineOptions(data_dir=Path({str(tmp_path)!r})))\n"
-        "print([name for name in ('onnxruntime', 'tokenizers', 'onnx', 'torch') if name in sys.modules])"
+        "print([name for name in ('onnxruntime', 'tokenizers', 'onnx', 'torch', 'httpx') if name in sys.modules])"
     )
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -313,6 +313,30 @@ def test_a_query_waits_for_a_hanging_endpoint_once_and_the_next_not_at_all(api: 
     assert len(api.bodies) == 2
 
 
+def test_the_limit_of_a_query_is_for_all_of_its_answer(api: EmbeddingApi, load: Any) -> None:
+    """An HTTP client's own limits are for each read, so an answer that comes byte by byte keeps within them."""
+    embedder = load(query_s=0.2)
+    api.drips = True
+
+    with pytest.raises(ModelUnavailableError, match=r"did not answer within 0\.2 s"):
+        embedder.embed_query("anything")
+
+
+@pytest.mark.parametrize(("texts", "kind"), [(["one", "two"], UnavailableError), (["one"], ModelUnavailableError)])
+def test_several_texts_that_take_too_long_may_be_tried_one_by_one(
+    api: EmbeddingApi, texts: list[str], kind: type[UnavailableError]
+) -> None:
+    """A slow machine may manage one where it does not manage eight; one that does not manage one manages none."""
+    endpoint = Endpoint(api.url, model="toy", key=None)
+    api.free.clear()
+
+    with pytest.raises(UnavailableError, match="did not answer in time") as error:
+        endpoint.vectors(texts, within_s=0.05)
+    endpoint.close()
+
+    assert type(error.value) is kind
+
+
 def test_queries_are_sent_again_once_the_endpoint_has_answered(api: EmbeddingApi, load: Any) -> None:
     embedder = load()
     api.refusals = [Refusal(503)]

@@ -49,6 +49,7 @@ def run(settings: ServerSettings) -> None:
     from memory_server.access_log import configure_logging
     from memory_server.activity import Activity
     from memory_server.app import Local, create_app
+    from memory_server.footprint import keep_small
 
     configure_logging(settings.log_format)
     instance = secrets.token_hex(8)
@@ -84,6 +85,7 @@ def run(settings: ServerSettings) -> None:
     )
     server = Server(config)
     leave_quietly()
+    keep_small()
     try:
         server.run(sockets=[listener])
     except SystemExit as error:  # how uvicorn says that the application did not start; it has logged why

@@ -1,0 +1,93 @@
+"""What the process holds and does not use goes back to the system whenever it has been quiet for a while.
+
+Two things outlive their use: what the C library keeps of memory that was freed, and pages of the model's weights and
+of program code, which are files and stay counted after a single touch. The system fetches such a page again from its
+own cache at the next use, in microseconds. Nothing is freed here that anyone may still write to.
+"""
+
+import contextlib
+import ctypes
+import re
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+INTERVAL_S = 30.0
+QUIET = 0.02  # of a processor, over an interval; an idle server takes 0.005
+WORTH_S = 1.0  # of processor time since the last time
+
+_SMAPS = Path("/proc/self/smaps")
+_DONT_NEED = 4  # MADV_DONTNEED
+_LEAST_KB = 256
+_HEADER = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+)\s*(.*)")
+
+
+class Mapping(NamedTuple):
+    """A part of a file in this process's memory."""
+
+    start: int
+    size: int
+    path: str
+    writable: bool
+    resident_kb: int
+    private_kb: int
+
+
+def keep_small() -> None:
+    """Watch from a thread of its own until the process ends. Does nothing where the system is not Linux."""
+    if sys.platform == "linux":
+        threading.Thread(target=_watch, name="footprint", daemon=True).start()
+
+
+def give_back() -> None:
+    """Now. Takes some milliseconds; other threads go on meanwhile. Only for Linux."""
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):  # glibc; musl has none, and keeps little
+        libc.malloc_trim(0)
+    for mapping in _unused():
+        libc.madvise(ctypes.c_void_p(mapping.start), ctypes.c_size_t(mapping.size), _DONT_NEED)
+
+
+def _watch() -> None:
+    given_back = before = 0.0
+    while True:
+        time.sleep(INTERVAL_S)
+        now = time.process_time()
+        quiet = now - before < QUIET * INTERVAL_S
+        before = now
+        if quiet and now - given_back > WORTH_S:
+            give_back()
+            given_back = time.process_time()
+
+
+def _unused() -> Iterator[Mapping]:
+    """Of files, and equal to them: a page that was written to would be lost.
+
+    ONNX Runtime maps weights writable though it never writes to them; no other writable mapping is touched.
+    """
+    for mapping in _mappings():
+        clean = mapping.private_kb == 0 and (not mapping.writable or mapping.path.endswith("/weights.bin"))
+        if clean and mapping.resident_kb >= _LEAST_KB:
+            yield mapping
+
+
+def _mappings() -> Iterator[Mapping]:
+    header: re.Match[str] | None = None
+    sizes: dict[str, int] = {}
+    with contextlib.suppress(OSError), _SMAPS.open() as lines:  # some sandboxes hide it
+        for line in lines:
+            if found := _HEADER.match(line):
+                header, sizes = found, {}
+            elif header is not None:
+                name, _, value = line.partition(":")
+                sizes[name] = int(value.split()[0]) if value.rstrip().endswith("kB") else 0
+                if name == "Anonymous" and header[4] != "0":
+                    yield _mapping(header, sizes)
+
+
+def _mapping(header: re.Match[str], sizes: dict[str, int]) -> Mapping:
+    start, end = int(header[1], 16), int(header[2], 16)
+    return Mapping(start, end - start, header[5], "w" in header[3], sizes["Rss"], sizes["Anonymous"])

@@ -12,13 +12,13 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from memory_core.engine.ports import Entry, ModelIdentity, Probe, Store, Vectors
+from memory_core.engine.ports import Entry, ModelIdentity, Probe, QueryVector, Store, Vectors
 from memory_core.types import Memory, MemoryType, Scope, TagsMatch
 
 START = datetime(2026, 11, 1, 9, 30, 0, 123456, tzinfo=UTC)
 MODEL = ModelIdentity(name="model-a", revision="1", dimension=100)
 OTHER_MODEL = ModelIdentity(name="model-b", revision="1", dimension=64)
-K1, B, PENALTY = 1.2, 0.75, 0.04
+K1, B, PRIOR, PENALTY = 1.2, 0.75, 100, 0.04
 
 
 def entry(content: str = "some words", *, minute: int = 0, **fields: Any) -> Entry:  # Any: whatever field it is
@@ -61,9 +61,34 @@ def embed(store: Store, vectors: dict[str, Vectors]) -> None:
 
 
 def probe(
-    *terms: str, vector: NDArray[np.float32] | None = None, pool: int = 1000, coarse_pool: int = 100_000
+    *terms: str,
+    vector: NDArray[np.float32] | None = None,
+    model: ModelIdentity = MODEL,
+    pool: int = 1000,
+    coarse_pool: int = 100_000,
+    phrases: tuple[str, ...] = (),
 ) -> Probe:
-    return Probe(terms=terms, vector=vector, pool=pool, coarse_pool=coarse_pool, k1=K1, b=B, piece_penalty=PENALTY)
+    return Probe(
+        terms=terms,
+        vector=None if vector is None else QueryVector(numbers=vector, model=model),
+        pool=pool,
+        coarse_pool=coarse_pool,
+        k1=K1,
+        b=B,
+        coverage_prior=PRIOR,
+        piece_penalty=PENALTY,
+        phrases=phrases,
+    )
+
+
+def plain_coverage(entries: Sequence[Entry], terms: Sequence[str]) -> dict[str, float]:
+    """Id → share of the terms' weight that each memory has; `entries` are the scope searched."""
+    weight = {}
+    for term in terms:
+        holders = sum(term in one.terms for one in entries)
+        weight[term] = math.log(1 + (len(entries) + PRIOR - holders + 0.5) / (holders + 0.5))
+    total = sum(weight.values())
+    return {one.memory.id: sum(weight[term] for term in terms if term in one.terms) / total for one in entries}
 
 
 def plain_bm25(entries: Sequence[Entry], terms: Sequence[str]) -> dict[str, float]:

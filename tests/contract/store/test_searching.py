@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from memory_core.engine.ports import Entry, Store
-from memory_core.errors import InvalidError
+from memory_core.engine.ports import Entry, ModelChangedError, Store
 from memory_core.types import Scope
 from support.entries import (
     MODEL,
+    OTHER_MODEL,
     START,
     edited,
     embed,
@@ -16,6 +17,7 @@ from support.entries import (
     in_scope,
     is_best,
     plain_bm25,
+    plain_coverage,
     plain_cosine,
     probe,
     random_vectors,
@@ -63,7 +65,7 @@ def test_candidates_are_those_of_a_plain_computation(
         terms = [f"w{number}" for number in rng.choice(14, size=3, replace=False)]
         vector = random_vectors(900 + seed)[0]
         meant = [one for one in live if in_scope(one.memory, scope)]
-        bm25 = plain_bm25(meant, terms)
+        bm25, coverage = plain_bm25(meant, terms), plain_coverage(meant, terms)
         cosine = {
             one.memory.id: plain_cosine(vectors[one.memory.id], vector) for one in meant if one.memory.id in vectors
         }
@@ -75,6 +77,7 @@ def test_candidates_are_those_of_a_plain_computation(
         assert len(found) <= min(pool, len(bm25)) + min(pool, len(cosine))
         for memory_id, candidate in found.items():
             assert candidate.bm25 == pytest.approx(bm25.get(memory_id, 0.0))
+            assert candidate.coverage == pytest.approx(coverage[memory_id])
             assert candidate.cosine == pytest.approx(cosine.get(memory_id), abs=1e-6)
 
 
@@ -134,8 +137,10 @@ def test_terms_are_no_patterns_and_no_sql(store: Store) -> None:
 
 def test_a_query_vector_of_another_model_is_refused(store: Store) -> None:
     store.insert([entry()])
-    with pytest.raises(InvalidError):
+    with pytest.raises(ModelChangedError):
         store.candidates(probe(vector=random_vectors(1)[0]), Scope())
     store.use_model(MODEL)
-    with pytest.raises(InvalidError):
-        store.candidates(probe(vector=random_vectors(1, dimension=64)[0]), Scope())
+    with pytest.raises(ModelChangedError):
+        store.candidates(probe(vector=random_vectors(1, dimension=64)[0], model=OTHER_MODEL), Scope())
+    with pytest.raises(ModelChangedError):
+        store.candidates(probe(vector=random_vectors(1)[0], model=replace(MODEL, revision="2")), Scope())

@@ -54,5 +54,6 @@ def _fill(store: Store) -> None:
 def _same(found: list[Candidate], expected: list[Candidate]) -> None:
     assert [one.memory for one in found] == [one.memory for one in expected]
     assert [one.bm25 for one in found] == pytest.approx([one.bm25 for one in expected])
+    assert [one.coverage for one in found] == pytest.approx([one.coverage for one in expected])
     for one, other in zip(found, expected, strict=True):
         assert one.cosine == (None if other.cosine is None else pytest.approx(other.cosine, abs=1e-6))

@@ -85,28 +85,52 @@ class Pending(Struct, frozen=True, kw_only=True):
     memory: Memory
 
 
+class ModelChangedError(Exception):
+    """A query's vector is of another model than the store now compares with: embed the query anew."""
+
+
+class QueryVector(Struct, frozen=True, kw_only=True):
+    """A query as `model` understands it. `numbers` has shape (dimension,) and unit length.
+
+    `noise` is the cosine that this model gives to texts that have nothing to do with each other.
+    """
+
+    numbers: NDArray[np.float32]
+    model: ModelIdentity
+    noise: float = 0.0
+
+
 class Probe(Struct, frozen=True, kw_only=True):
-    """What to look for. `terms` are distinct and analysed; `vector` has shape (dimension,) and unit length.
+    """What to look for. `terms` are distinct and analysed; `phrases` are text that content is to contain as it stands.
 
     `pool` is how many candidates each side may bring; `coarse_pool` how many a first pass over sign bits keeps for the
     exact comparison (a scope that is smaller is compared exactly).
     """
 
     terms: tuple[str, ...]
-    vector: NDArray[np.float32] | None
+    vector: QueryVector | None
     pool: int
     coarse_pool: int
     k1: float
     b: float
+    coverage_prior: float
     piece_penalty: float
+    phrases: tuple[str, ...] = ()
 
 
 class Candidate(Struct, frozen=True, kw_only=True):
-    """`bm25` is 0 where no term matches; `cosine` is the best piece less the penalty, null without a vector."""
+    """`bm25` is 0 where no term matches; `cosine` is the best piece less the penalty, null without a vector.
+
+    `coverage` is the share of the probe's terms that the memory has, 0..1, each weighted by its idf in a store of
+    `coverage_prior` more memories without it: else a word of a small store would weigh almost nothing. `neighbours`
+    are the ids of the memories kept just before and just after in the same session, in scope and candidates too.
+    """
 
     memory: Memory
     bm25: float
+    coverage: float
     cosine: float | None
+    neighbours: tuple[str, ...] = ()
 
 
 class Counts(Struct, frozen=True, kw_only=True):
@@ -155,9 +179,10 @@ class Store(Protocol):
         ...
 
     def candidates(self, probe: Probe, scope: Scope) -> list[Candidate]:
-        """The union of the best by BM25 and the best by cosine, each member with both scores.
+        """The union of the best by BM25, the best by cosine and the newest with all phrases, and their neighbours.
 
-        BM25 in Lucene's form (Robertson & Zaragoza 2009, without k1 + 1), its statistics over the scope searched.
+        Each member has both scores. BM25 in Lucene's form (Robertson & Zaragoza 2009, without k1 + 1), its statistics
+        over the scope searched. Raises ModelChangedError if the vector is not of the model in use.
         """
         ...
 

@@ -9,6 +9,7 @@ Members that only one side listed get the other's score too.
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memory_core.engine.ports import Candidate, Probe
 from memory_core.engine.stores.duckdb.database import Cursor
@@ -21,7 +22,7 @@ WITH scoped AS MATERIALIZED (SELECT doc, dl FROM memories WHERE {scope}),
 {lexical},
 {semantic},
 chosen AS (SELECT doc FROM lexical_best UNION SELECT doc FROM semantic_best)
-SELECT {columns}, coalesce(lexical.bm25, 0.0), semantic.cosine
+SELECT {columns}, coalesce(lexical.bm25, 0.0), coalesce(lexical.coverage, 0.0), semantic.cosine
 FROM chosen JOIN memories USING (doc) LEFT JOIN lexical USING (doc) LEFT JOIN semantic USING (doc)
 ORDER BY memories.doc
 """
@@ -35,17 +36,21 @@ hits AS MATERIALIZED (
     )
     WHERE doc IN (SELECT doc FROM scoped)
 ),
+found AS (SELECT term, count(*) AS df FROM hits GROUP BY term),
 weights AS (
-    SELECT term, ln(1 + (any_value(n) - count(*) + 0.5) / (count(*) + 0.5)) AS idf FROM hits, totals GROUP BY term
+    SELECT term, ln(1 + (n - coalesce(df, 0) + 0.5) / (coalesce(df, 0) + 0.5)) AS idf,
+        ln(1 + (n + $coverage_prior - coalesce(df, 0) + 0.5) / (coalesce(df, 0) + 0.5)) AS share
+    FROM (SELECT unnest($terms::VARCHAR[]) AS term) LEFT JOIN found USING (term), totals
 ),
 lexical AS (
-    SELECT doc, sum(idf * tf / (tf + $k1 * (1 - $b + $b * dl / average))) AS bm25
+    SELECT doc, sum(idf * tf / (tf + $k1 * (1 - $b + $b * dl / average))) AS bm25,
+        least(1.0, sum(share) / (SELECT sum(share) FROM weights)) AS coverage
     FROM hits JOIN weights USING (term), totals GROUP BY doc
 ),
 lexical_best AS (SELECT doc FROM lexical ORDER BY bm25 DESC, doc LIMIT $pool)
 """
 NO_LEXICAL = """
-lexical AS (SELECT NULL::BIGINT AS doc, 0.0::DOUBLE AS bm25 WHERE false),
+lexical AS (SELECT NULL::BIGINT AS doc, 0.0::DOUBLE AS bm25, 0.0::DOUBLE AS coverage WHERE false),
 lexical_best AS (SELECT doc FROM lexical)
 """
 # By row number, because that reads the embeddings of those rows and no others.
@@ -79,18 +84,26 @@ def candidates(cursor: Cursor, probe: Probe, where: Condition, table: VectorTabl
     lexical, semantic = NO_LEXICAL, NO_SEMANTIC
     if probe.terms:
         lexical = LEXICAL
-        values |= {"terms": list(probe.terms), "k1": probe.k1, "b": probe.b}
-    if table is not None:
+        values |= {
+            "terms": list(probe.terms),
+            "k1": probe.k1,
+            "b": probe.b,
+            "coverage_prior": float(probe.coverage_prior),
+        }
+    if table is not None and probe.vector is not None:
         distance = " + ".join(DISTANCE_OF_WORD.format(word=word) for word in table.words)
         semantic = SEMANTIC.format(vectors=table.name, distance=distance, dimension=table.model.dimension)
-        values |= _semantic_values(probe, table)
+        values |= _semantic_values(probe, probe.vector.numbers, table)
     statement = CANDIDATES.format(columns=COLUMNS, scope=where.sql, lexical=lexical.strip(), semantic=semantic.strip())
     rows = cursor.execute(statement, values).fetchall()
-    return [Candidate(memory=memory_of(row), bm25=row[WIDTH], cosine=row[WIDTH + 1]) for row in rows]
+    return [
+        Candidate(memory=memory_of(row), bm25=row[WIDTH], coverage=row[WIDTH + 1], cosine=row[WIDTH + 2])
+        for row in rows
+    ]
 
 
-def _semantic_values(probe: Probe, table: VectorTable) -> dict[str, Any]:
-    vector = np.asarray(probe.vector, dtype=np.float32)
+def _semantic_values(probe: Probe, numbers: NDArray[np.float32], table: VectorTable) -> dict[str, Any]:
+    vector = np.asarray(numbers, dtype=np.float32)
     signs = sign_words(vector[np.newaxis])[0].tolist()
     values = dict(zip(table.words, signs, strict=True))
     return values | {

@@ -5,12 +5,11 @@ costs 0.5. So up to `SMALL` memories a few such statements bring numbers, and Nu
 numbers are too many to bring, and one statement (`large`) keeps them where they are.
 """
 
-from memory_core.engine.ports import Candidate, Probe
+from memory_core.engine.ports import Candidate, ModelChangedError, Probe, QueryVector
 from memory_core.engine.stores.duckdb import large, small
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.scope import condition
 from memory_core.engine.stores.duckdb.vectors import VectorTable, current_table
-from memory_core.errors import InvalidError
 from memory_core.types import Scope
 
 SMALL = 100_000  # memories, of any project and in the trash too
@@ -18,7 +17,7 @@ COUNT = "SELECT count(*) FROM memories"
 
 
 def candidates(cursor: Cursor, probe: Probe, scope: Scope) -> list[Candidate]:
-    table = None if probe.vector is None else _comparable(probe, current_table(cursor))
+    table = None if probe.vector is None else _comparable(probe.vector, current_table(cursor))
     if not probe.terms and table is None:
         return []
     total = cursor.execute(COUNT).fetchall()[0][0]
@@ -27,9 +26,7 @@ def candidates(cursor: Cursor, probe: Probe, scope: Scope) -> list[Candidate]:
     return small.candidates(cursor, probe, condition(scope), table, total=total)
 
 
-def _comparable(probe: Probe, table: VectorTable | None) -> VectorTable:
-    shape = None if probe.vector is None else probe.vector.shape
-    if table is None or shape != (table.model.dimension,):
-        kept = f"{table.model.name} with {table.model.dimension} dimensions" if table else "no model"
-        raise InvalidError(f"the query's vector has shape {shape}, and the store holds vectors of {kept}")
+def _comparable(vector: QueryVector, table: VectorTable | None) -> VectorTable:
+    if table is None or vector.model != table.model:
+        raise ModelChangedError(f"the query is embedded by {vector.model}, the store compares {table}")
     return table

@@ -58,17 +58,17 @@ def candidates(
     size = len(scope.docs)
     if not size:
         return []
-    bm25, cosine = np.zeros(size), np.full(size, np.nan)
+    bm25, coverage, cosine = np.zeros(size), np.zeros(size), np.full(size, np.nan)
     best = np.empty(0, dtype=np.intp)
     if probe.terms:
-        bm25 = _bm25(cursor, probe, scope, where if total - size > OUTSIDE else None)
+        bm25, coverage = _bm25(cursor, probe, scope, where if total - size > OUTSIDE else None)
         best = _best(bm25, np.flatnonzero(bm25), probe.pool)
     if table is not None:
         near = None if total <= EXACT else _near(cursor, probe, scope, table)
         cosine = _cosine(cursor, probe, scope, table, near if near is None else np.union1d(near, best))
         listed = np.arange(size) if near is None else near
         best = np.union1d(best, _best(cosine, listed[~np.isnan(cosine[listed])], probe.pool))
-    return _read(cursor, scope, best, bm25, cosine)
+    return _read(cursor, scope, best, bm25, coverage, cosine)
 
 
 def _documents(cursor: Cursor, where: Condition) -> Documents:
@@ -77,8 +77,8 @@ def _documents(cursor: Cursor, where: Condition) -> Documents:
     return Documents(np.asarray(found["doc"][order]), np.asarray(found["dl"][order], dtype=np.float64))
 
 
-def _bm25(cursor: Cursor, probe: Probe, scope: Documents, where: Condition | None) -> Scores:
-    """With `where`, what is outside is not even brought."""
+def _bm25(cursor: Cursor, probe: Probe, scope: Documents, where: Condition | None) -> tuple[Scores, Scores]:
+    """BM25 and coverage. With `where`, what is outside is not even brought."""
     values: dict[str, Any] = {"terms": list(probe.terms)}
     inside = ""
     if where is not None:
@@ -90,7 +90,13 @@ def _bm25(cursor: Cursor, probe: Probe, scope: Documents, where: Condition | Non
     idf = np.log(1 + (len(scope.docs) - df + 0.5) / (df + 0.5))
     length = scope.lengths[places] / scope.lengths.mean()
     scores = idf[term] * tf / (tf + probe.k1 * (1 - probe.b + probe.b * length))
-    return np.bincount(places, weights=scores, minlength=len(scope.docs)).astype(np.float64)
+    share = np.log(1 + (len(scope.docs) + probe.coverage_prior - df + 0.5) / (df + 0.5))
+    share /= share.sum()
+    return _summed(places, scores, scope), _summed(places, share[term], scope)
+
+
+def _summed(places: Places, numbers: Scores, scope: Documents) -> Scores:
+    return np.bincount(places, weights=numbers, minlength=len(scope.docs)).astype(np.float64)
 
 
 def _near(cursor: Cursor, probe: Probe, scope: Documents, table: VectorTable) -> Places:
@@ -129,12 +135,19 @@ def _best(scores: Scores, listed: Places, pool: int) -> Places:
     return listed[np.argsort(-scores[listed], kind="stable")[:pool]]
 
 
-def _read(cursor: Cursor, scope: Documents, places: Places, bm25: Scores, cosine: Scores) -> list[Candidate]:
+def _read(
+    cursor: Cursor, scope: Documents, places: Places, bm25: Scores, coverage: Scores, cosine: Scores
+) -> list[Candidate]:
     docs = scope.docs[places].tolist()
     rows = cursor.execute(MEMORIES.format(columns=COLUMNS), {"docs": docs}).fetchall() if docs else []
     memories = {row[WIDTH]: memory_of(row) for row in rows}
     return [
-        Candidate(memory=memories[doc], bm25=float(bm25[place]), cosine=_known(cosine[place]))
+        Candidate(
+            memory=memories[doc],
+            bm25=float(bm25[place]),
+            coverage=min(1.0, float(coverage[place])),
+            cosine=_known(cosine[place]),
+        )
         for doc, place in sorted(zip(docs, places.tolist(), strict=True))
     ]
 
@@ -144,4 +157,5 @@ def _known(cosine: np.float64) -> float | None:
 
 
 def _vector(probe: Probe) -> NDArray[np.float32]:
-    return np.asarray(probe.vector, dtype=np.float32)
+    assert probe.vector is not None, "asked for only with a table to compare with"  # noqa: S101
+    return np.asarray(probe.vector.numbers, dtype=np.float32)

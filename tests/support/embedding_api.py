@@ -96,6 +96,7 @@ def unused_url() -> str:
 class _Answers(BaseHTTPRequestHandler):
     server: EmbeddingApi
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two packets, and the second would wait for 40 ms
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -17,8 +17,8 @@ from support.entries import (
     in_scope,
     is_best,
     plain_bm25,
-    plain_coverage,
     plain_cosine,
+    plain_coverage,
     probe,
     random_vectors,
 )
@@ -115,6 +115,51 @@ def test_keyword_finds_what_has_no_vector_yet_and_says_so(store: Store) -> None:
     found = {c.memory.content: c.cosine for c in store.candidates(probe("two", vector=random_vectors(1)[0]), Scope())}
 
     assert found == {"words one": pytest.approx(1), "words two": None}
+
+
+def test_what_contains_every_phrase_is_a_candidate_with_both_scores(store: Store) -> None:
+    """Case aside; a phrase is text, not a pattern, and reaches into the middle of words."""
+    held = [
+        entry("Error: E_CONN 50% reached"),
+        entry("error: e_conn 50% REACHED, again"),
+        entry("50 % reached, E_CONN"),
+    ]
+    store.insert(held)
+    store.use_model(MODEL)
+    embed(store, {one.memory.id: random_vectors(n) for n, one in enumerate(held)})
+    asked = probe("absent", vector=random_vectors(2)[0], pool=2, coarse_pool=1, phrases=("_conn 50%", "reached"))
+
+    found = {c.memory.id: c.cosine for c in store.candidates(asked, Scope())}
+
+    assert found == {
+        one.memory.id: pytest.approx(plain_cosine(random_vectors(n), random_vectors(2)[0]), abs=1e-6)
+        for n, one in enumerate(held)
+    }
+    assert store.candidates(probe(phrases=("50_",)), Scope()) == []
+
+
+def test_neighbours_in_a_session_come_along_with_both_scores(store: Store) -> None:
+    """Whoever is next to a good match is judged too; other sessions, projects and the trash are no neighbours."""
+    line = [entry(f"w{n}", minute=n, session_id="s", project_id="x") for n in range(5)]
+    others = [
+        entry("other session", minute=2, session_id="t", project_id="x"),
+        entry("other project", minute=2, session_id="s", project_id="y"),
+        entry("in the trash", minute=2, session_id="s", project_id="x", deleted_at=START),
+    ]
+    store.insert([*reversed(line), *others])
+    store.use_model(MODEL)
+    embed(store, {one.memory.id: random_vectors(n) for n, one in enumerate([*line, *others[:2]])})
+    asked = probe("w2", vector=random_vectors(2)[0], pool=1, coarse_pool=100)
+
+    found = {c.memory.content: c for c in store.candidates(asked, Scope(project_id="x"))}
+
+    assert found.keys() == {"w1", "w2", "w3"}
+    assert found["w2"].neighbours == (line[1].memory.id, line[3].memory.id)
+    assert line[2].memory.id in found["w1"].neighbours
+    assert found["w1"].bm25 == 0
+    for n in (1, 2, 3):
+        expected = plain_cosine(random_vectors(n), random_vectors(2)[0])
+        assert found[f"w{n}"].cosine == pytest.approx(expected, abs=1e-6)
 
 
 def test_scores_tell_nothing_of_other_projects(store: Store) -> None:

@@ -16,6 +16,8 @@ PROBES = (
     probe("w2", vector=random_vectors(8)[0], pool=200, coarse_pool=400),
     probe("w3", "w4", pool=5),
     probe(vector=random_vectors(9)[0], pool=5, coarse_pool=30),
+    probe("w1", vector=random_vectors(6)[0], pool=3, coarse_pool=400, phrases=("w2 w3",)),
+    probe(phrases=("w4", "w5")),
 )
 
 
@@ -43,7 +45,12 @@ def _fill(store: Store) -> None:
     rng = np.random.default_rng(3)
     projects = ("x", "y", None)
     entries = [
-        entry(" ".join(f"w{word}" for word in rng.integers(0, 9, size=rng.integers(1, 12))), project_id=projects[n % 3])
+        entry(
+            " ".join(f"w{word}" for word in rng.integers(0, 9, size=rng.integers(1, 12))),
+            project_id=projects[n % 3],
+            session_id=f"session {n // 8}" if n % 2 else None,
+            minute=n // 4,
+        )
         for n in range(150)
     ]
     store.insert(entries)
@@ -53,6 +60,7 @@ def _fill(store: Store) -> None:
 
 def _same(found: list[Candidate], expected: list[Candidate]) -> None:
     assert [one.memory for one in found] == [one.memory for one in expected]
+    assert [one.neighbours for one in found] == [one.neighbours for one in expected]
     assert [one.bm25 for one in found] == pytest.approx([one.bm25 for one in expected])
     assert [one.coverage for one in found] == pytest.approx([one.coverage for one in expected])
     for one, other in zip(found, expected, strict=True):

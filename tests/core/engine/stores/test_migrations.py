@@ -147,7 +147,7 @@ def test_a_store_of_the_first_version_keeps_its_memories_its_index_and_its_vecto
     with duckdb.connect(tmp_path / "memories.duckdb") as connection:  # as the program of that day wrote them
         connection.execute("INSERT INTO models VALUES (1, 'model-a', '1', 100, true)")
         connection.execute(
-            "CREATE TABLE vectors_1 (doc BIGINT NOT NULL, piece USMALLINT NOT NULL, b0 UBIGINT NOT NULL, b1 UBIGINT NOT NULL, embedding FLOAT[100] NOT NULL)"
+            "CREATE TABLE vectors_1 (doc BIGINT, piece USMALLINT, b0 UBIGINT, b1 UBIGINT, embedding FLOAT[100])"
         )
         numbers = random_vectors(1)[0].tolist()
         connection.execute("INSERT INTO vectors_1 SELECT doc, 0, 0, 0, $v::FLOAT[100] FROM memories", {"v": numbers})

@@ -3,30 +3,88 @@
 One statement that does it all costs DuckDB 20 ms to plan and set up before it reads a row; a statement of one table
 costs 0.5. So up to `SMALL` memories a few such statements bring numbers, and NumPy does the rest (`small`). Beyond,
 numbers are too many to bring, and one statement (`large`) keeps them where they are.
+
+Whichever way, what joins the best for another reason (it contains a phrase, it is a neighbour) is scored like them.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
 from memory_core.engine.ports import Candidate, ModelChangedError, Probe, QueryVector
-from memory_core.engine.stores.duckdb import large, small
+from memory_core.engine.stores.duckdb import large, sessions, small
 from memory_core.engine.stores.duckdb.database import Cursor
-from memory_core.engine.stores.duckdb.scope import condition
+from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
+from memory_core.engine.stores.duckdb.scope import Condition, condition
+from memory_core.engine.stores.duckdb.scored import Scored
 from memory_core.engine.stores.duckdb.vectors import VectorTable, current_table
-from memory_core.types import Scope
+from memory_core.types import Memory, Scope
 
 SMALL = 100_000  # memories, of any project and in the trash too
 COUNT = "SELECT count(*) FROM memories"
+MEMORIES = "SELECT {columns}, doc FROM memories WHERE doc = ANY($docs::BIGINT[])"
+CONTAINING = "SELECT doc FROM memories WHERE {scope} AND {contains} ORDER BY created_at DESC, id DESC LIMIT $pool"
+CONTAINS = "contains(lower(content), lower(${name}))"  # no LIKE: % and _ of the user are letters like others
+
+
+class Way(Protocol):
+    """How a search is carried out within one transaction."""
+
+    def best(self) -> Sequence[int]:
+        """The revisions that are best by words or by meaning."""
+        ...
+
+    def scores(self, docs: Iterable[int]) -> dict[int, Scored]:
+        """Of any revisions of the scope; called after `best`."""
+        ...
 
 
 def candidates(cursor: Cursor, probe: Probe, scope: Scope) -> list[Candidate]:
     table = None if probe.vector is None else _comparable(probe.vector, current_table(cursor))
-    if not probe.terms and table is None:
+    if not (probe.terms or probe.phrases) and table is None:
         return []
+    where = condition(scope)
+    way = _way(cursor, probe, where, table)
+    chosen = dict.fromkeys([*way.best(), *_containing(cursor, probe, where)])
+    memories = _read(cursor, chosen)
+    lines = sessions.neighbours(cursor, memories, where)
+    memories |= _read(cursor, {each for doc in memories for each in lines.get(doc, ())} - memories.keys())
+    scores = way.scores(memories)
+    return [
+        Candidate(
+            memory=memory,
+            bm25=scores[doc].bm25,
+            coverage=scores[doc].coverage,
+            cosine=scores[doc].cosine,
+            neighbours=tuple(memories[each].id for each in lines.get(doc, ()) if each in memories),
+        )
+        for doc, memory in sorted(memories.items())
+    ]
+
+
+def _way(cursor: Cursor, probe: Probe, where: Condition, table: VectorTable | None) -> Way:
     total = cursor.execute(COUNT).fetchall()[0][0]
     if total > SMALL:
-        return large.candidates(cursor, probe, condition(scope), table)
-    return small.candidates(cursor, probe, condition(scope), table, total=total)
+        return large.Large(cursor, probe, where, table)
+    return small.Small(cursor, probe, where, table, total=total)
 
 
 def _comparable(vector: QueryVector, table: VectorTable | None) -> VectorTable:
     if table is None or vector.model != table.model:
         raise ModelChangedError(f"the query is embedded by {vector.model}, the store compares {table}")
     return table
+
+
+def _containing(cursor: Cursor, probe: Probe, where: Condition) -> list[int]:
+    if not probe.phrases:
+        return []
+    phrases = {f"phrase_{place}": phrase for place, phrase in enumerate(probe.phrases)}
+    contains = " AND ".join(CONTAINS.format(name=name) for name in phrases)
+    values = where.values | phrases | {"pool": probe.pool}
+    return [row[0] for row in cursor.execute(CONTAINING.format(scope=where.sql, contains=contains), values).fetchall()]
+
+
+def _read(cursor: Cursor, docs: Iterable[int]) -> dict[int, Memory]:
+    if not (wanted := list(docs)):
+        return {}
+    rows = cursor.execute(MEMORIES.format(columns=COLUMNS), {"docs": wanted}).fetchall()
+    return {row[WIDTH]: memory_of(row) for row in rows}

@@ -4,16 +4,17 @@ The same as `large`, where the formulas are explained, without the price of a la
 caller's transaction, hence of one moment.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from memory_core.engine.ports import Candidate, Probe
+from memory_core.engine.ports import Probe
 from memory_core.engine.stores.duckdb.database import Cursor
-from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
 from memory_core.engine.stores.duckdb.scope import Condition
+from memory_core.engine.stores.duckdb.scored import Scored
 from memory_core.engine.stores.duckdb.vectors import VectorTable, sign_words
 
 # Up to so many memories in the store, all are compared exactly: to leave some out costs more than to compare them.
@@ -31,7 +32,6 @@ INSIDE = "AND doc IN (SELECT doc FROM memories WHERE {scope})"
 SIGNS = "SELECT doc, {words} FROM {vectors}"
 PRODUCTS = "SELECT doc, array_inner_product(embedding, $vector::FLOAT[{dimension}]) AS product FROM {vectors}"
 PRODUCTS_OF = f"{PRODUCTS} WHERE doc = ANY($docs::BIGINT[])"
-MEMORIES = "SELECT {columns}, doc FROM memories WHERE doc = ANY($docs::BIGINT[])"
 
 Places = NDArray[np.intp]  # which documents of the scope, as indices of its arrays
 Scores = NDArray[np.float64]  # one for each document of the scope
@@ -44,31 +44,67 @@ class Documents(Struct, frozen=True):
     lengths: NDArray[np.float64]
 
     def find(self, docs: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Places]:
-        """Which of `docs` are in the scope, and the places of those."""
+        """Which of `docs` are in the scope, and the places of those. The scope must not be empty."""
         places = np.searchsorted(self.docs, docs)
         places[places == len(self.docs)] = 0
         inside = self.docs[places] == docs
         return inside, places[inside]
 
 
-def candidates(
-    cursor: Cursor, probe: Probe, where: Condition, table: VectorTable | None, *, total: int
-) -> list[Candidate]:
-    scope = _documents(cursor, where)
-    size = len(scope.docs)
-    if not size:
-        return []
-    bm25, coverage, cosine = np.zeros(size), np.zeros(size), np.full(size, np.nan)
-    best = np.empty(0, dtype=np.intp)
-    if probe.terms:
-        bm25, coverage = _bm25(cursor, probe, scope, where if total - size > OUTSIDE else None)
-        best = _best(bm25, np.flatnonzero(bm25), probe.pool)
-    if table is not None:
-        near = None if total <= EXACT else _near(cursor, probe, scope, table)
-        cosine = _cosine(cursor, probe, scope, table, near if near is None else np.union1d(near, best))
-        listed = np.arange(size) if near is None else near
-        best = np.union1d(best, _best(cosine, listed[~np.isnan(cosine[listed])], probe.pool))
-    return _read(cursor, scope, best, bm25, coverage, cosine)
+class Small:
+    """A `search.Way`: the numbers of the whole scope are here after `best`, but for cosines that nobody asked for."""
+
+    def __init__(
+        self, cursor: Cursor, probe: Probe, where: Condition, table: VectorTable | None, *, total: int
+    ) -> None:
+        self._cursor = cursor
+        self._probe = probe
+        self._where = where
+        self._table = table
+        self._total = total
+        self._scope = _documents(cursor, where)
+        self._bm25 = self._coverage = np.zeros(len(self._scope.docs))
+        self._cosine = np.full(len(self._scope.docs), np.nan)
+        self._compared = np.zeros(len(self._scope.docs), dtype=np.bool_)
+
+    def best(self) -> Sequence[int]:
+        scope, probe = self._scope, self._probe
+        if not len(scope.docs):
+            return []
+        best = np.empty(0, dtype=np.intp)
+        if probe.terms:
+            outside = self._total - len(scope.docs)
+            self._bm25, self._coverage = _bm25(self._cursor, probe, scope, self._where if outside > OUTSIDE else None)
+            best = _best(self._bm25, np.flatnonzero(self._bm25), probe.pool)
+        if self._table is not None:
+            near = None if self._total <= EXACT else _near(self._cursor, probe, scope, self._table)
+            self._compare(None if near is None else np.union1d(near, best))
+            listed = np.arange(len(scope.docs)) if near is None else near
+            best = np.union1d(best, _best(self._cosine, listed[~np.isnan(self._cosine[listed])], probe.pool))
+        chosen: list[int] = scope.docs[best].tolist()
+        return chosen
+
+    def scores(self, docs: Iterable[int]) -> dict[int, Scored]:
+        wanted = np.fromiter(docs, dtype=np.int64)
+        _, places = self._scope.find(wanted)
+        missing = places[~self._compared[places]]
+        if self._table is not None and len(missing):
+            self._compare(missing)
+        return {
+            int(doc): Scored(
+                bm25=float(self._bm25[place]),
+                coverage=min(1.0, float(self._coverage[place])),
+                cosine=_known(self._cosine[place]),
+            )
+            for doc, place in zip(wanted, places, strict=True)
+        }
+
+    def _compare(self, only: Places | None) -> None:
+        assert self._table is not None, "asked for only with a table to compare with"  # noqa: S101
+        found = _cosine(self._cursor, self._probe, self._scope, self._table, only)
+        places = np.arange(len(found)) if only is None else only
+        self._cosine[places] = found[places]
+        self._compared[places] = True
 
 
 def _documents(cursor: Cursor, where: Condition) -> Documents:
@@ -133,23 +169,6 @@ def _cosine(cursor: Cursor, probe: Probe, scope: Documents, table: VectorTable, 
 def _best(scores: Scores, listed: Places, pool: int) -> Places:
     """Of equal ones the older."""
     return listed[np.argsort(-scores[listed], kind="stable")[:pool]]
-
-
-def _read(
-    cursor: Cursor, scope: Documents, places: Places, bm25: Scores, coverage: Scores, cosine: Scores
-) -> list[Candidate]:
-    docs = scope.docs[places].tolist()
-    rows = cursor.execute(MEMORIES.format(columns=COLUMNS), {"docs": docs}).fetchall() if docs else []
-    memories = {row[WIDTH]: memory_of(row) for row in rows}
-    return [
-        Candidate(
-            memory=memories[doc],
-            bm25=float(bm25[place]),
-            coverage=min(1.0, float(coverage[place])),
-            cosine=_known(cosine[place]),
-        )
-        for doc, place in sorted(zip(docs, places.tolist(), strict=True))
-    ]
 
 
 def _known(cosine: np.float64) -> float | None:

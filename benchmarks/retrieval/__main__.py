@@ -113,6 +113,7 @@ def _about(server: product.Product, seconds: float) -> dict[str, Any]:
         "libraries": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         "python": f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores",
         "seconds": round(seconds),
+        "methods": "; ".join(f"{name}: {meaning}" for name, meaning in METHODS.items()),
     }
 
 

@@ -14,7 +14,7 @@ from memory_core.types import SearchMode
 
 METHODS = {
     "grep": "the question's raw words, counted",
-    "plain": "the founding document: whole-phrase ILIKE + cosine of the content, RRF k = 60",
+    "plain": "the founding document, whole-phrase ILIKE + cosine of the content, RRF k = 60 (embeds meanwhile)",
     "keyword": "ours, BM25 only",
     "semantic": "ours, vectors only",
     "hybrid": "ours",

@@ -14,13 +14,13 @@ from benchmarks.retrieval.datasets import Group, QuestionSet
 # nDCG@10 and R@5 of hybrid search, in percent, each one point under what was measured when it was last set. Raise them
 # when ranking has become better; lower one only with the reason in the commit.
 FLOORS = {
-    "locomo_turn": (0.0, 0.0),
-    "locomo_obs": (0.0, 0.0),
-    "locomo_session": (0.0, 0.0),
-    "cosqa": (0.0, 0.0),
+    "locomo_turn": (49.8, 56.0),
+    "locomo_obs": (60.1, 65.7),
+    "locomo_session": (83.5, 89.9),
+    "cosqa": (74.3, 86.3),
 }
 FIGURES = ("nDCG@10", "R@5")
-MEMORIES = 1_000  # the first of the first group; of its questions, those whose answers are among them
+MEMORIES = 600  # the first of the first group; of its questions, those whose answers are among them
 
 
 def run(data: Path) -> int:

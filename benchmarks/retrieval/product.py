@@ -31,6 +31,7 @@ _STOP_S = 60.0
 _REQUEST_S = 600.0
 _POLL_S = 0.2
 _BATCH = 500
+_LOG_LINES = 30
 
 
 class Hit(Struct, frozen=True):
@@ -53,14 +54,14 @@ class Product:
         write_parquet(path, _batches(sets))
         try:
             headers = {"content-type": "application/vnd.apache.parquet"}
-            answer = self._http.post("/import", content=path.read_bytes(), headers=headers).raise_for_status()
+            answer = _accepted(self._http.post("/import", content=path.read_bytes(), headers=headers))
         finally:
             path.unlink()
         self._wait_for_embeddings()
-        return msgspec.json.decode(answer.content, type=ImportReport)
+        return msgspec.json.decode(answer, type=ImportReport)
 
     def health(self) -> Health:
-        return msgspec.json.decode(self._http.get("/health").content, type=Health)
+        return msgspec.json.decode(_accepted(self._http.get("/health")), type=Health)
 
     def rankings(self, questions: QuestionSet, mode: SearchMode) -> Iterator[list[Hit]]:
         """One for each question, in their order."""
@@ -87,8 +88,7 @@ class Product:
 
     def _search(self, text: str, project: str, mode: SearchMode) -> SearchResult:
         body = {"query": text, "project_id": project, "search_mode": mode, "limit": DEPTH}
-        answer = self._http.post("/memories/search", json=body).raise_for_status()
-        result = msgspec.json.decode(answer.content, type=SearchResult)
+        result = msgspec.json.decode(_accepted(self._http.post("/memories/search", json=body)), type=SearchResult)
         if result.search_mode is not mode:
             raise RuntimeError(f"{mode} search was asked for and {result.search_mode} was done: {result.notice}")
         return result
@@ -120,17 +120,21 @@ def running(data_dir: Path) -> Iterator[Product]:
             encoding="utf-8",
         )
     try:
-        product = Product(_url(process, log))
+        product = Product(_url(process))
         try:
             yield product
         finally:
             product.close()
+    except Exception as error:
+        last = log.read_text(encoding="utf-8").splitlines()[-_LOG_LINES:]
+        error.add_note("\n".join(["The last lines of memory-server's log:", *last]))
+        raise
     finally:
         process.terminate()
         process.wait(_STOP_S)
 
 
-def _url(process: subprocess.Popen[str], log: Path) -> str:
+def _url(process: subprocess.Popen[str]) -> str:
     # Reading blocks until the ready line or the end of the process; the timer makes sure that one of them comes.
     watchdog = threading.Timer(_START_S, process.kill)
     watchdog.start()
@@ -139,8 +143,14 @@ def _url(process: subprocess.Popen[str], log: Path) -> str:
         ready = next((found for line in process.stdout if (found := _READY.search(line))), None)
     watchdog.cancel()
     if ready is None:
-        raise RuntimeError(f"memory-server ended with {process.wait()} before it was ready; see {log}")
+        raise RuntimeError(f"memory-server ended with {process.wait()} before it was ready")
     return ready[1]
+
+
+def _accepted(answer: httpx.Response) -> bytes:
+    if answer.is_error:
+        raise RuntimeError(f"{answer.request.url.path} was answered with {answer.status_code}: {answer.text}")
+    return answer.content
 
 
 def _batches(sets: Sequence[QuestionSet]) -> Iterator[list[EmbeddedEntry]]:

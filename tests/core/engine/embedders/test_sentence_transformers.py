@@ -4,7 +4,6 @@ Needs torch, so it is run by scripts/dev/test-sentence-transformers; what is sai
 """
 
 import importlib.util
-import json
 import random
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ import pytest
 from memory_core.engine.embedders import onnx, sentence_transformers
 from memory_core.engine.ports import Embedder
 from memory_core.errors import ModelUnavailableError
-from support.embedders import MODEL, model_folder, needs_sentence_transformers, offline
+from support.embedders import MODEL, needs_sentence_transformers, offline
+from support.random_models import random_model
 
 EXACT = 1e-4
 WORDS = [
@@ -69,8 +69,6 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "camembert": ("CamembertConfig", {"pad_token_id": 1, "max_position_embeddings": 514, "type_vocab_size": 1}),
     "distilbert": ("DistilBertConfig", {}),
 }
-SMALL = {"hidden_size": 48, "num_attention_heads": 4, "num_hidden_layers": 3, "intermediate_size": 96}
-SMALL_DISTILBERT = {"dim": 48, "n_heads": 4, "n_layers": 3, "hidden_dim": 96}
 
 
 @pytest.mark.sentence_transformers
@@ -79,7 +77,7 @@ SMALL_DISTILBERT = {"dim": 48, "n_heads": 4, "n_layers": 3, "hidden_dim": 96}
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 def test_every_family_is_converted_exactly(tmp_path: Path, family: str, pooling: str) -> None:
     """Small models of random weights: what could go wrong in a conversion goes wrong in them too."""
-    folder = _random_model(tmp_path / "model", *FAMILIES[family], pooling=pooling)
+    folder = random_model(tmp_path / "model", *FAMILIES[family], pooling=pooling)
 
     ours, reference = (
         backend.load_embedder(str(folder), offline(tmp_path / "cache")) for backend in (onnx, sentence_transformers)
@@ -91,24 +89,3 @@ def test_every_family_is_converted_exactly(tmp_path: Path, family: str, pooling:
 def _difference(ours: Embedder, reference: Embedder, texts: list[str]) -> float:
     assert max(len(text) for text in texts) > 2000
     return float(np.abs(ours.embed(texts) - reference.embed(texts)).max())
-
-
-def _random_model(folder: Path, config_class: str, settings: dict[str, Any], *, pooling: str) -> Path:
-    import torch
-    import transformers
-
-    torch.manual_seed(11)
-    sizes = SMALL_DISTILBERT if config_class == "DistilBertConfig" else SMALL
-    config = getattr(transformers, config_class)(**{"vocab_size": 30522, **sizes, **settings})
-    model = transformers.AutoModel.from_config(config)
-    for parameter in model.parameters():  # biases and norms too, which begin as 0 and 1
-        torch.nn.init.normal_(parameter, std=0.3)
-    model.save_pretrained(folder, safe_serialization=True)
-    for name in ("tokenizer.json", "tokenizer_config.json", "modules.json", "special_tokens_map.json"):
-        (folder / name).write_bytes((model_folder() / name).read_bytes())
-    (folder / "1_Pooling").mkdir()
-    pooled = {"word_embedding_dimension": 48, f"pooling_mode_{pooling}_token{'s' if pooling == 'mean' else ''}": True}
-    if pooling == "cls":
-        pooled["pooling_mode_mean_tokens"] = False
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooled))
-    return folder

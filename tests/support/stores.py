@@ -6,7 +6,7 @@ from queue import SimpleQueue
 from uuid import uuid4
 
 from memory_core.engine import lexical
-from memory_core.engine.ports import StoreOptions, Vectors
+from memory_core.engine.ports import ModelIdentity, StoreOptions, Vectors
 from memory_core.engine.stores.duckdb import DuckDBStore
 from memory_core.types import Memory
 from support.samples import a_memory
@@ -20,10 +20,10 @@ class ObservedStore(DuckDBStore):
         self.refusals: list[Exception] = []
         self.taken: SimpleQueue[set[int]] = SimpleQueue()
 
-    def set_vectors(self, vectors: Mapping[int, Vectors]) -> int:
+    def set_vectors(self, vectors: Mapping[int, Vectors], *, model: ModelIdentity | None = None) -> int:
         if self.refusals:
             raise self.refusals.pop(0)
-        kept = super().set_vectors(vectors)
+        kept = super().set_vectors(vectors, model=model)
         self.taken.put(set(vectors))
         return kept
 

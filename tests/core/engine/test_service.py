@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from memory_core.engine.catalog import Catalog
+from memory_core.engine.compose import check_embedder
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.lexical import indexed_text
 from memory_core.engine.parquet import read_parquet, write_parquet
@@ -45,13 +47,19 @@ class Clock:
         return self.now
 
 
+def _nothing() -> Embedder:
+    raise AssertionError("embedding is off")
+
+
 @asynccontextmanager
 async def opened(
     folder: Path, load: Callable[[], Embedder] | None = None, **options: Any
 ) -> AsyncIterator[MemoryService]:
     store = open_store("", StoreOptions(data_dir=folder))
-    queue = EmbeddingQueue(store, load, indexed_text)
-    service = MemoryService(store, queue, Parquet(write_parquet, read_parquet), version="1.2.3", **options)
+    loaded = load or _nothing
+    queue = EmbeddingQueue(store, lambda _: loaded(), indexed_text, embedder="toy" if load else None)
+    catalog = Catalog(fixed=False, check=check_embedder, installed=list)
+    service = MemoryService(store, queue, Parquet(write_parquet, read_parquet), catalog, version="1.2.3", **options)
     await service.start()
     try:
         yield service
@@ -278,7 +286,8 @@ async def test_vectors_of_the_same_model_come_along_and_others_are_made_anew(tmp
     assert await taken_in(file, tmp_path / "b", same) == 3
     assert await taken_in(file, tmp_path / "c", other) == 3
 
-    assert (len(same.embedded), len(other.embedded)) == (0, 3)
+    notes = [[text for text in toy.embedded if "note" in text] for toy in (same, other)]
+    assert (len(notes[0]), len(notes[1])) == (0, 3)
 
 
 async def taken_in(file: Path, folder: Path, embedder: Embedder) -> int:

@@ -30,12 +30,15 @@ from memory_core.types import (
     BackfillReport,
     Context,
     ContextQuery,
+    EmbeddingStatus,
     Health,
     ImportReport,
     ListQuery,
     Memory,
     MemoryPage,
     MemoryPatch,
+    ModelChoice,
+    ModelList,
     NewMemory,
     PurgeQuery,
     PurgeReport,
@@ -157,6 +160,12 @@ class MemoryClient:
 
     async def backfill(self) -> BackfillReport:
         return await self._rest.call("POST", "/embeddings/backfill", BackfillReport)
+
+    async def models(self) -> ModelList:
+        return await self._rest.call("GET", "/models", ModelList)
+
+    async def use_model(self, choice: ModelChoice) -> EmbeddingStatus:
+        return await self._rest.call("POST", "/models/use", EmbeddingStatus, body=choice)
 
     async def health(self) -> Health:
         return await self._rest.call("GET", "/health", Health)

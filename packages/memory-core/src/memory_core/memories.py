@@ -13,12 +13,15 @@ from memory_core.types import (
     BackfillReport,
     Context,
     ContextQuery,
+    EmbeddingStatus,
     Health,
     ImportReport,
     ListQuery,
     Memory,
     MemoryPage,
     MemoryPatch,
+    ModelChoice,
+    ModelList,
     NewMemory,
     PurgeQuery,
     PurgeReport,
@@ -69,6 +72,18 @@ class Memories(Protocol):
 
     async def backfill(self) -> BackfillReport:
         """Try again at once to embed whatever has no vector, failures included; does not wait for the end of it."""
+        ...
+
+    async def models(self) -> ModelList:
+        """The embedding models in use, on the way, kept, and on the server's machine."""
+        ...
+
+    async def use_model(self, choice: ModelChoice) -> EmbeddingStatus:
+        """Let another model take over. Until it has vectors of everything, searches use the one before.
+
+        Raises InvalidError where the choice names no embedder, ConflictError where the server's settings name one. A
+        model that cannot be loaded is no error here: `EmbeddingStatus.next` says so.
+        """
         ...
 
     async def health(self) -> Health: ...

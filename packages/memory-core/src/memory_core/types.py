@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import force_setattr
 
 from memory_core import checks
+from memory_core.errors import InvalidError
 
 DEFAULT_SCORE = 0.7
 MAX_LIMIT = 200
@@ -32,6 +33,13 @@ class SearchMode(StrEnum):
     KEYWORD = "keyword"
     SEMANTIC = "semantic"
     HYBRID = "hybrid"
+
+
+class Fusion(StrEnum):
+    """How a hybrid search joins words and meaning."""
+
+    SCORES = "scores"
+    RANKS = "ranks"  # reciprocal rank fusion
 
 
 class TagsMatch(StrEnum):
@@ -143,13 +151,18 @@ class ListQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SearchQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to find. An empty `query` gives the newest memories of the scope."""
+    """What to find. An empty `query` gives the newest memories of the scope.
+
+    What stands in double quotes is looked for word for word: memories that contain it come first. With `explain` each
+    hit says why it stands where it stands.
+    """
 
     query: str = ""
     search_mode: SearchMode = SearchMode.HYBRID
     limit: int = 20
     min_score: float | None = None
     include_global: bool = True
+    explain: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -173,37 +186,72 @@ class PurgeQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ContextQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What should open a session: at most `max_memories` memories in at most `max_tokens` tokens of text.
 
-    `days` limits to memories changed in the last so many days; null, the default, has no such window.
+    `days` limits to memories changed in the last so many days; null, the default, has no such window. With `query`,
+    such as a prompt, only what is relevant to it, best first: nothing, if nothing is.
     """
 
     max_memories: int = 30
     max_tokens: int = 1500
     days: int | None = None
     include_global: bool = True
+    query: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        checks.query(self.query)
+        if self.query.strip() and self.days is not None:
+            raise InvalidError("days goes with a context without query; with one, use created_after")
         checks.limit(self.max_memories, name="max_memories")
         checks.between("max_tokens", self.max_tokens, 50, 20_000)
         if self.days is not None:
             checks.between("days", self.days, 1, 36_500)
 
 
+class Explanation(Struct, frozen=True, kw_only=True):
+    """Why a hit has its score, which is `lexical_weight` · lexical + `semantic_weight` · semantic + the `boosts`.
+
+    `coverage` is how much of the query the memory's words cover, 0..1, rare words counting more; `bm25` and `cosine`
+    are as computed, before they were brought to 0..1. A rank is the place among all candidates by that side alone;
+    null where that side does not know the memory. `boosts` are named: what pulled the score up or down, and by how
+    much. `evidence` is how much speaks for the memory being relevant at all, 0..2, whatever else was found.
+    """
+
+    matched_terms: tuple[str, ...]
+    missing_terms: tuple[str, ...]
+    bm25: float
+    coverage: float
+    lexical_rank: int | None
+    lexical_weight: float
+    cosine: float | None
+    semantic_rank: int | None
+    semantic_weight: float
+    boosts: dict[str, float]
+    evidence: float
+
+
 class SearchHit(Memory, frozen=True, kw_only=True):
-    """A memory that was found. `score` orders the hits; `lexical` and `semantic` are the parts it was made of, 0..1."""
+    """A memory that was found. `score` orders the hits; `lexical` and `semantic` are the parts it was made of, 0..1.
+
+    `why` is there when the query asked to explain.
+    """
 
     score: float
     lexical: float | None = None
     semantic: float | None = None
+    why: Explanation | UnsetType = UNSET
 
 
 class SearchResult(Struct, frozen=True, kw_only=True):
-    """`search_mode` is what was done, `notice` why that is less than was asked for (null when it is not)."""
+    """`search_mode` is what was done; `notice` says why that is less than was asked for, or what to know of the hits.
+
+    `weak`: nothing that was found is likely to be what was meant.
+    """
 
     results: tuple[SearchHit, ...]
     count: int
     search_mode: SearchMode
     notice: str | None = None
+    weak: bool = False
 
 
 class MemoryPage(Struct, frozen=True, kw_only=True):
@@ -255,13 +303,76 @@ class EmbeddingState(StrEnum):
     UNAVAILABLE = "unavailable"  # `detail` says why and what to do
 
 
+class NextModel(Struct, frozen=True, kw_only=True):
+    """The model that is to take over: `pending` memories have no vector of it yet, and searches use the one before.
+
+    `state` is "loading", "ready" while its vectors are made, or "unavailable", of which `detail` says why.
+    """
+
+    embedder: str
+    state: EmbeddingState
+    model: str | None = None
+    pending: int = 0
+    failed: int = 0
+    detail: str | None = None
+
+
 class EmbeddingStatus(Struct, frozen=True, kw_only=True):
+    """The model that searches use, and what has no vector of it. `embedder` is how it was chosen, such as `onnx:NAME`.
+
+    `next` is there while another model is to take over.
+    """
+
     state: EmbeddingState
     model: str | None = None
     dimension: int | None = None
     pending: int = 0
     failed: int = 0
     detail: str | None = None
+    embedder: str | None = None
+    next: NextModel | None = None
+
+
+class ModelChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which embedder to use from now on: a word, or a word, a colon and a name, such as `onnx:all-MiniLM-L6-v2`."""
+
+    embedder: str
+
+    def __post_init__(self) -> None:
+        checks.names(self, "embedder")
+
+
+class ModelUse(StrEnum):
+    CURRENT = "current"  # searches use it
+    NEXT = "next"  # it takes over when it has vectors of everything
+    KEPT = "kept"  # it was in use; its vectors go at the next upkeep
+    AVAILABLE = "available"  # it is on this machine and could be used
+
+
+class ModelInfo(Struct, frozen=True, kw_only=True):
+    """An embedding model that the server uses, used or could use; what is not known of it is null.
+
+    `embedder` is what `ModelChoice` takes. So many `memories` have a vector of it. `max_tokens` of a text are read as
+    one piece; `weights_bytes` is the size of its weights in `folder`.
+    """
+
+    use: ModelUse
+    name: str
+    embedder: str | None = None
+    revision: str | None = None
+    dimension: int | None = None
+    memories: int = 0
+    max_tokens: int | None = None
+    folder: str | None = None
+    weights_bytes: int | None = None
+
+
+class ModelList(Struct, frozen=True, kw_only=True):
+    """`fixed`: the server's settings name the embedder, so it is changed there and not by `use`."""
+
+    models: tuple[ModelInfo, ...]
+    embedding: EmbeddingStatus
+    fixed: bool
 
 
 class Stats(Struct, frozen=True, kw_only=True):

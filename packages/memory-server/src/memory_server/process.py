@@ -41,6 +41,7 @@ def run(settings: ServerSettings) -> None:
             model_download=settings.model_download,
             threads=settings.threads,
             memory_limit=settings.memory_limit,
+            fusion=settings.fusion,
         )
     )
     import uvicorn

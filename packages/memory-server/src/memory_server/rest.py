@@ -23,12 +23,15 @@ from memory_core.types import (
     BackfillReport,
     Context,
     ContextQuery,
+    EmbeddingStatus,
     Health,
     ImportReport,
     ListQuery,
     Memory,
     MemoryPage,
     MemoryPatch,
+    ModelChoice,
+    ModelList,
     NewMemory,
     PurgeQuery,
     PurgeReport,
@@ -111,6 +114,11 @@ class Rest:
                   query=ContextQuery, returns=Context),
             Route(method="POST", path="/embeddings/backfill", summary="Try again to embed what has no vector",
                   handler=self.backfill, tag="upkeep", returns=BackfillReport),
+            Route(method="GET", path="/models", summary="The embedding models in use, on the way and at hand",
+                  handler=self.models, tag="upkeep", returns=ModelList),
+            Route(method="POST", path="/models/use", summary="Let another embedding model take over",
+                  handler=self.use_model, tag="upkeep", body=ModelChoice, returns=EmbeddingStatus, status=202,
+                  errors=(409, 507)),
             Route(method="GET", path="/export", summary="Every memory with its vectors, as Parquet",
                   handler=self.export, tag="upkeep",
                   returns=Parquet),
@@ -165,6 +173,12 @@ class Rest:
 
     async def backfill(self) -> Response:
         return encoded(await self._service.backfill())
+
+    async def models(self) -> Response:
+        return encoded(await self._service.models())
+
+    async def use_model(self, request: Request) -> Response:
+        return encoded(await self._service.use_model(await self._body(request, ModelChoice)), status=202)
 
     async def export(self) -> Response:
         path = self._scratch()

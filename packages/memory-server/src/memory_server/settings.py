@@ -11,6 +11,7 @@ from msgspec.structs import force_setattr
 
 from memory_core.errors import InvalidError
 from memory_core.settings import Option
+from memory_core.types import Fusion
 
 SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
 LOCAL_DATA_DIR = Path("~/.claude-memory")
@@ -27,12 +28,13 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
     store: Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")] = "duckdb"
     embedder: Annotated[
-        str,
+        str | None,
         Option(
             "MEMORY_EMBEDDER",
-            "model for search by meaning: onnx:NAME, sentence-transformers:NAME, openai:MODEL at an endpoint, none",
+            "model for search by meaning: onnx:NAME, sentence-transformers:NAME, openai:MODEL at an endpoint, none; "
+            "unset: the one that `claude-memory model use` chose, at first onnx:all-MiniLM-L6-v2",
         ),
-    ] = "onnx:all-MiniLM-L6-v2"
+    ] = None
     embedder_url: Annotated[
         str | None,
         Option("MEMORY_EMBEDDER_URL", "base address of the endpoint for openai:MODEL; by default OpenAI's own"),
@@ -48,6 +50,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         int, Option("MEMORY_THREADS", "threads for the store and the model; 0: one a processor, at most 4"), Meta(ge=0)
     ] = 0
     memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take")] = "512MB"
+    fusion: Annotated[
+        Fusion,
+        Option("MEMORY_FUSION", "how hybrid search joins words and meaning: by scores, or by reciprocal ranks (worse)"),
+    ] = Fusion.SCORES
     api_key: Annotated[str | None, Option("MEMORY_API_KEY", "the key that callers must send", secret=True)] = None
     cors_origins: Annotated[
         tuple[str, ...], Option("CORS_ORIGINS", "web origins that may call, by comma, or *; none by default")

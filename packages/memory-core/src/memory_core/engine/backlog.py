@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from memory_core.engine.ports import Embedder, Pending, Store, Vectors
+from memory_core.engine.ports import Embedder, ModelIdentity, Pending, Store, Vectors
 from memory_core.errors import InternalError, ModelUnavailableError, StorageFullError, UnavailableError
 from memory_core.types import Memory
 
@@ -40,10 +40,16 @@ class _Failure(Struct):
 
 
 class Backlog:
-    """Used by one thread; only `failed` and `forget_failures` may be called from others."""
+    """What `model` (null: the current one) has no vectors of.
 
-    def __init__(self, store: Store, text_of: Callable[[Memory], str], *, pause: Pause) -> None:
+    Used by one thread; only `failed` and `forget_failures` may be called from others.
+    """
+
+    def __init__(
+        self, store: Store, text_of: Callable[[Memory], str], *, pause: Pause, model: ModelIdentity | None = None
+    ) -> None:
         self._store = store
+        self._model = model
         self._text_of = text_of
         self._pause = pause
         self._lock = threading.Lock()
@@ -72,7 +78,7 @@ class Backlog:
         if self._unsaved:
             self._save({})
         left_out = self._not_due()
-        page = self._store.pending(limit=PAGE, exclude=left_out)
+        page = self._store.pending(limit=PAGE, exclude=left_out, model=self._model)
         if not page:
             self._forget_all_but(left_out)
             return False
@@ -126,7 +132,7 @@ class Backlog:
         return taken
 
     def _take(self, vectors: Mapping[int, Vectors]) -> int:
-        taken = self._store.set_vectors(vectors)
+        taken = self._store.set_vectors(vectors, model=self._model)
         with self._lock:
             for doc in vectors:
                 self._failures.pop(doc, None)

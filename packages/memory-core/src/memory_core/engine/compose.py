@@ -4,40 +4,51 @@ Stores and embedders are found by entry point, by the word before the colon; not
 is quick: a model is loaded later, in the embedding queue's thread.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, distribution, entry_points, version
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog
 from memory_core.engine.embedding import EmbeddingQueue
-from memory_core.engine.lexical import indexed_text
+from memory_core.engine.lexical import ANALYSER_VERSION, entry, indexed_text
 from memory_core.engine.parquet import read_parquet, write_parquet
 from memory_core.engine.ports import Embedder, EmbedderOptions, Store, StoreOptions
+from memory_core.engine.ranking import Ranking
 from memory_core.engine.service import MemoryService
 from memory_core.engine.transfer import Parquet
 from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError, UnavailableError
+from memory_core.types import Fusion, ModelInfo
 
 _DISTRIBUTION = "memory-core"
 _COMMON_EXTRA = "engine"
 _STORES = "memory_core.stores"
 _EMBEDDERS = "memory_core.embedders"
-_NO_EMBEDDER = "none"
+
+
+DEFAULT_EMBEDDER = "onnx:all-MiniLM-L6-v2"
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True):
-    """`store` and `embedder` are a word, or a word, a colon and what that part wants to know, such as a path."""
+    """`store` and `embedder` are a word, or a word, a colon and what that part wants to know, such as a path.
+
+    A null `embedder` is the one that `use_model` chose last, at first DEFAULT_EMBEDDER; a named one cannot be changed
+    by `use_model`.
+    """
 
     data_dir: Path
     store: str = "duckdb"
-    embedder: str = "onnx:all-MiniLM-L6-v2"
+    embedder: str | None = None
     embedder_url: str | None = None
     embedder_key: str | None = None
     model_cache: Path | None = None  # null: a folder in `data_dir`
     model_download: bool = True
     threads: int = 2
     memory_limit: str = "512MB"
+    fusion: Fusion = Fusion.SCORES
 
 
 def open_engine(options: EngineOptions) -> MemoryService:
@@ -46,14 +57,34 @@ def open_engine(options: EngineOptions) -> MemoryService:
     Raises InvalidError for a word that names nothing, UnavailableError where a part is not installed or the store is
     in use.
     """
-    load = _loader(options)
+    if options.embedder is not None:
+        check_embedder(options.embedder)
     store = _open_store(options)
+    store.reindex(ANALYSER_VERSION, lambda memory: entry(memory).terms)
+    chosen = options.embedder or store.note(NOTE) or DEFAULT_EMBEDDER
     return MemoryService(
         store,
-        EmbeddingQueue(store, load, indexed_text),
+        EmbeddingQueue(
+            store,
+            functools.partial(_load, options),
+            indexed_text,
+            embedder=None if chosen == NO_EMBEDDER else chosen,
+        ),
         Parquet(write_parquet, read_parquet),
+        Catalog(
+            fixed=options.embedder is not None,
+            check=check_embedder,
+            installed=lambda: _installed(_embedder_options(options)),
+        ),
         version=version(_DISTRIBUTION),
+        ranking=Ranking(fusion=options.fusion),
     )
+
+
+def _installed(options: EmbedderOptions) -> Sequence[ModelInfo]:
+    from memory_core.engine.embedders.installed import installed  # pulls in what reads models: on demand
+
+    return installed(options)
 
 
 def _open_store(options: EngineOptions) -> Store:
@@ -66,25 +97,29 @@ def _open_store(options: EngineOptions) -> Store:
     return store
 
 
-def _loader(options: EngineOptions) -> Callable[[], Embedder] | None:
-    word, _, name = options.embedder.partition(":")
-    if word == _NO_EMBEDDER:
-        return None
-    entry_point = _entry_point(_EMBEDDERS, "embedder", word, _NO_EMBEDDER)
-    embedder_options = EmbedderOptions(
+def check_embedder(spec: str) -> None:
+    """Raise InvalidError unless the word before the colon names an embedder."""
+    word, _, _ = spec.partition(":")
+    if word != NO_EMBEDDER:
+        _entry_point(_EMBEDDERS, "embedder", word, NO_EMBEDDER)
+
+
+def _load(options: EngineOptions, spec: str) -> Embedder:
+    # Imported here, in the queue's thread: the libraries of a model take longer to import than all the rest.
+    word, _, name = spec.partition(":")
+    load = _part(_entry_point(_EMBEDDERS, "embedder", word, NO_EMBEDDER), ModelUnavailableError)
+    embedder: Embedder = load(name, _embedder_options(options))
+    return embedder
+
+
+def _embedder_options(options: EngineOptions) -> EmbedderOptions:
+    return EmbedderOptions(
         cache_dir=options.model_cache or options.data_dir / "models",
         download=options.model_download,
         threads=options.threads,
         url=options.embedder_url,
         api_key=options.embedder_key,
     )
-
-    def load() -> Embedder:
-        # Imported here, in the queue's thread: the libraries of a model take longer to import than all the rest.
-        embedder: Embedder = _part(entry_point, ModelUnavailableError)(name, embedder_options)
-        return embedder
-
-    return load
 
 
 def _entry_point(group: str, kind: str, word: str, *others: str) -> EntryPoint:

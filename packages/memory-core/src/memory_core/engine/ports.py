@@ -202,6 +202,10 @@ class Store(Protocol):
         """How many `trash` would move, and the newest of them."""
         ...
 
+    def model(self) -> ModelIdentity | None:
+        """Whose vectors are the current ones."""
+        ...
+
     def models(self) -> list[KeptModel]: ...
 
     def use_model(self, model: ModelIdentity, *, spec: str | None = None) -> None:

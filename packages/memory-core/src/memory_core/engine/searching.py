@@ -1,15 +1,18 @@
 """From a question to hits: the blocking half of search, which runs in one of the service's threads.
 
-It decides what the store is asked and what stands in when a side is missing. Waiting for a model stays with the
-service, order with `ranking`, SQL with the store.
+It decides what the store is asked, what stands in when a side is missing, and what is said of the result. Waiting for
+a model stays with the service, order with `ranking`, SQL with the store.
 """
 
+import re
+
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from memory_core.engine import lexical, ranking
-from memory_core.engine.ports import Probe, Store
+from memory_core.engine.ports import Probe, QueryVector, Store
+from memory_core.engine.ranking import Question, Ranked
 from memory_core.types import (
     EmbeddingState,
     EmbeddingStatus,
@@ -22,7 +25,9 @@ from memory_core.types import (
 )
 
 _MAX_TERMS_OF_A_MEMORY = 64
-Vector = NDArray[np.float32]
+_MAX_PHRASES = 8
+_PHRASE = re.compile(r'"([^"]+)"|“([^”]+)”|„([^“”]+)[“”]|«([^»]+)»')
+_SHOWN_PHRASE = 60
 
 
 class Searcher(Struct, frozen=True):
@@ -34,36 +39,66 @@ class Searcher(Struct, frozen=True):
         newest = self.store.newest(query, limit=query.limit)
         return _result([ranking.hit(memory, 0.0) for memory in newest], query.search_mode)
 
-    def by_words(self, text: str, query: SearchQuery, *, notice: str | None = None) -> SearchResult:
-        """By terms; a text whose terms no memory has is looked for as it stands, such as half a path."""
-        hits = self._hits(_probe(tuple(lexical.terms(text)), None, query.limit), query, SearchMode.KEYWORD)
-        if not hits:
-            exact = self.store.containing(text, query, limit=query.limit)
-            hits = [ranking.hit(memory, 1.0, lexical=1.0) for memory in exact]
-        return _result(hits, SearchMode.KEYWORD, notice)
+    def search(
+        self, text: str, vector: QueryVector | None, query: SearchQuery, *, notice: str | None = None
+    ) -> SearchResult:
+        """By words and by meaning, as far as `query` asks for them and there is a vector."""
+        mode = query.search_mode if vector is not None else SearchMode.KEYWORD
+        found, phrases = self._ranked(text, vector, query, mode)
+        weak = bool(found.hits) and max(found.evidence) < ranking.WEAK
+        notices = (notice, _about_phrases(phrases, found.hits), _WEAK if weak else None)
+        return _result(found.hits, mode, "; ".join(filter(None, notices)) or None, weak=weak)
 
-    def by_meaning(self, text: str, vector: Vector, query: SearchQuery, *, notice: str | None = None) -> SearchResult:
-        """By the vector alone, or by both where the query is hybrid."""
-        terms = tuple(lexical.terms(text)) if query.search_mode is SearchMode.HYBRID else ()
-        hits = self._hits(_probe(terms, vector, query.limit), query, query.search_mode)
-        return _result(hits, query.search_mode, notice)
+    def relevant(self, text: str, vector: QueryVector | None, scope: Scope, *, limit: int) -> list[Memory]:
+        """Only what is likely to be meant by `text`, best first: nothing is an honest answer."""
+        mode = SearchMode.KEYWORD if vector is None else SearchMode.HYBRID
+        fields = {name: getattr(scope, name) for name in Scope.__struct_fields__}
+        found, _ = self._ranked(text, vector, SearchQuery(**fields, query=text, limit=limit), mode)
+        memories = zip(found.hits, found.evidence, strict=True)
+        return [_memory(hit) for hit, evidence in memories if evidence >= ranking.RELEVANT]
 
     def similar(self, memory: Memory, *, limit: int) -> SearchResult:
         """By the vectors that `memory` has, or by its words while it has none."""
+        model = self.store.model()  # asked first: if it changes before the vectors are read, the search notices
         vectors = self.store.vectors_of(memory.id)
-        if vectors is None:
+        if model is None or vectors is None:
             mode, notice = SearchMode.KEYWORD, "this memory has no embedding yet; similar words were looked for"
             probe = _probe(_most_frequent(lexical.terms(memory.content)), None, limit + 1)
         else:
             mode, notice = SearchMode.SEMANTIC, None
-            probe = _probe((), _middle(vectors), limit + 1)
+            probe = _probe((), QueryVector(numbers=_middle(vectors), model=model), limit + 1)
         found = self.store.candidates(probe, Scope(project_id=memory.project_id))
         others = [candidate for candidate in found if candidate.memory.id != memory.id]
-        return _result(ranking.fuse(others, mode=mode, limit=limit, ranking=self.ranking), mode, notice)
+        ranked = ranking.fuse(others, Question(mode=mode, limit=limit), structs.replace(self.ranking, neighbour_pull=0))
+        return _result(ranked.hits, mode, notice)
 
-    def _hits(self, probe: Probe, query: SearchQuery, mode: SearchMode) -> list[SearchHit]:
+    def _ranked(
+        self, text: str, vector: QueryVector | None, query: SearchQuery, mode: SearchMode
+    ) -> tuple[Ranked, tuple[str, ...]]:
+        """The hits, and the phrases that they were to contain.
+
+        A text of which no memory has a word is looked for as it stands, such as half a path.
+        """
+        terms = () if mode is SearchMode.SEMANTIC else tuple(lexical.terms(text))
+        phrases = _phrases(text)
+        probe = _probe(terms, vector if mode is not SearchMode.KEYWORD else None, query.limit, phrases)
         found = self.store.candidates(probe, query)
-        return ranking.fuse(found, mode=mode, limit=query.limit, min_score=query.min_score, ranking=self.ranking)
+        if mode is not SearchMode.SEMANTIC and not phrases and not any(each.bm25 for each in found):
+            found = self.store.candidates(structs.replace(probe, phrases=(text,)), query)
+            phrases = (text,) if any(ranking.contains(each.memory, (text,)) for each in found) else ()
+        question = Question(
+            mode=mode,
+            limit=query.limit,
+            min_score=query.min_score,
+            phrases=phrases,
+            noise=0.0 if vector is None else vector.noise,
+            terms=terms,
+            explain=query.explain,
+        )
+        return ranking.fuse(found, question, self.ranking), phrases
+
+
+_WEAK = "only weak matches: nothing here is likely to be what you mean"
 
 
 def why_by_words(status: EmbeddingStatus) -> str:
@@ -84,27 +119,46 @@ def why_incomplete(status: EmbeddingStatus) -> str | None:
     return f"{status.pending} {memories} no embedding yet and can be found by keyword only"
 
 
-def _probe(terms: tuple[str, ...], vector: Vector | None, limit: int) -> Probe:
+def _phrases(text: str) -> tuple[str, ...]:
+    """What stands in quotes, each once."""
+    quoted = (next(filter(None, match.groups())).strip() for match in _PHRASE.finditer(text))
+    return tuple(dict.fromkeys(filter(None, quoted)))[:_MAX_PHRASES]
+
+
+def _about_phrases(phrases: tuple[str, ...], hits: list[SearchHit]) -> str | None:
+    if not phrases or any(ranking.contains(hit, phrases) for hit in hits):
+        return None
+    shown = " and ".join(f'"{phrase[:_SHOWN_PHRASE]}"' for phrase in phrases)
+    return f"no memory contains {shown} word for word"
+
+
+def _probe(terms: tuple[str, ...], vector: QueryVector | None, limit: int, phrases: tuple[str, ...] = ()) -> Probe:
     return Probe(
         terms=terms,
         vector=vector,
+        phrases=phrases,
         pool=ranking.pool(limit),
         coarse_pool=ranking.coarse_pool(limit),
         k1=ranking.K1,
         b=ranking.B,
+        coverage_prior=ranking.COVERAGE_PRIOR,
         piece_penalty=ranking.PIECE_PENALTY,
     )
 
 
-def _result(hits: list[SearchHit], mode: SearchMode, notice: str | None = None) -> SearchResult:
-    return SearchResult(results=tuple(hits), count=len(hits), search_mode=mode, notice=notice)
+def _result(hits: list[SearchHit], mode: SearchMode, notice: str | None = None, *, weak: bool = False) -> SearchResult:
+    return SearchResult(results=tuple(hits), count=len(hits), search_mode=mode, notice=notice, weak=weak)
+
+
+def _memory(hit: SearchHit) -> Memory:
+    return Memory(**{name: getattr(hit, name) for name in Memory.__struct_fields__})
 
 
 def _most_frequent(terms: dict[str, int]) -> tuple[str, ...]:
     return tuple(sorted(terms, key=lambda term: (-terms[term], term))[:_MAX_TERMS_OF_A_MEMORY])
 
 
-def _middle(vectors: NDArray[np.float32]) -> Vector:
+def _middle(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The direction in which all pieces of a memory lie together."""
     middle = vectors.mean(axis=0)
     length = float(np.linalg.norm(middle))

@@ -7,7 +7,7 @@ ends there, with its transaction.
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,11 +17,12 @@ from msgspec import UNSET, structs
 
 from memory_core import checks
 from memory_core.engine import context, ids, lexical, transfer
+from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog, listed
 from memory_core.engine.embedding import EmbeddingQueue
-from memory_core.engine.ports import Entry, Store
+from memory_core.engine.ports import Entry, ModelChangedError, QueryVector, Store
 from memory_core.engine.ranking import Ranking
-from memory_core.engine.searching import Searcher, Vector, why_by_words, why_incomplete
-from memory_core.errors import InvalidError, NotFoundError, UnavailableError
+from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
+from memory_core.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from memory_core.memories import Progress
 from memory_core.types import (
     BackfillReport,
@@ -35,6 +36,8 @@ from memory_core.types import (
     Memory,
     MemoryPage,
     MemoryPatch,
+    ModelChoice,
+    ModelList,
     NewMemory,
     PurgeQuery,
     PurgeReport,
@@ -63,6 +66,7 @@ class MemoryService:
         store: Store,
         embeddings: EmbeddingQueue,
         parquet: transfer.Parquet,
+        catalog: Catalog,
         *,
         version: str,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -73,6 +77,7 @@ class MemoryService:
         self._store = store
         self._embeddings = embeddings
         self._parquet = parquet
+        self._catalog = catalog
         self._version = version
         self._clock = clock
         self._new_id = new_id
@@ -164,17 +169,18 @@ class MemoryService:
         if not text:
             return await self._read(self._searcher.newest, query)
         if query.search_mode is SearchMode.KEYWORD:
-            return await self._read(self._searcher.by_words, text, query)
-        vector = await self._query_vector(text)
-        return await self._read(self._found, text, vector, query)
+            return await self._read(self._searcher.search, text, None, query)
+        try:
+            return await self._read(self._found, text, await self._query_vector(text), query)
+        except ModelChangedError:  # between the two; embedded anew, the query fits the model that took over
+            return await self._read(self._found, text, await self._query_vector(text), query)
 
-    def _found(self, text: str, vector: Vector | None, query: SearchQuery) -> SearchResult:
-        status = self._embeddings.status()
-        if vector is None:
-            return self._searcher.by_words(text, query, notice=why_by_words(status))
-        return self._searcher.by_meaning(text, vector, query, notice=why_incomplete(status))
+    def _found(self, text: str, vector: QueryVector | None, query: SearchQuery) -> SearchResult:
+        status = self._embeddings.status(with_next=False)
+        notice = why_by_words(status) if vector is None else why_incomplete(status)
+        return self._searcher.search(text, vector, query, notice=notice)
 
-    async def _query_vector(self, text: str) -> Vector | None:
+    async def _query_vector(self, text: str) -> QueryVector | None:
         """Null if no model can be had in time. What was stored before this call can then be found by its vector."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience_s
@@ -185,27 +191,35 @@ class MemoryService:
 
     async def similar(self, memory_id: str, *, limit: int = 10) -> SearchResult:
         checks.limit(limit)
-        return await self._read(lambda: self._searcher.similar(self._get(memory_id), limit=limit))
+        try:
+            return await self._read(lambda: self._searcher.similar(self._get(memory_id), limit=limit))
+        except ModelChangedError:
+            return await self._read(lambda: self._searcher.similar(self._get(memory_id), limit=limit))
 
     async def context(self, query: ContextQuery) -> Context:
         """Waits for no model: a session that starts must not be kept waiting."""
         _refuse_trash(query)
-        return await self._read(self._context, query, self._clock())
+        text = query.query.strip()
+        if not text:
+            return await self._read(self._context, query, self._clock())
+        try:
+            vector = await self._embeddings.query_vector(text, wait_s=0)
+            return await self._read(self._relevant_context, text, vector, query, self._clock())
+        except ModelChangedError:
+            vector = await self._embeddings.query_vector(text, wait_s=0)
+            return await self._read(self._relevant_context, text, vector, query, self._clock())
 
     def _context(self, query: ContextQuery, now: datetime) -> Context:
         changed_after = None if query.days is None else now - timedelta(days=query.days)
         found = self._store.ranked(query, context.ORDER, changed_after=changed_after, limit=_CONSIDERED_FOR_CONTEXT)
-        project_id = query.project_id if isinstance(query.project_id, str) and not query.global_search else None
-        budget = context.Budget(max_memories=query.max_memories, max_tokens=query.max_tokens)
-        choice = context.choose(found, budget, now=now, project_id=project_id)
-        return Context(
-            project_id=project_id,
-            has_context=bool(choice.memories),
-            summary=choice.text,
-            memories=choice.memories,
-            tokens=choice.tokens,
-            omitted=choice.omitted,
-        )
+        return _chosen(found, query, now)
+
+    def _relevant_context(self, text: str, vector: QueryVector | None, query: ContextQuery, now: datetime) -> Context:
+        found = self._searcher.relevant(text, vector, query, limit=query.max_memories)
+        if query.days is not None:
+            oldest = now - timedelta(days=query.days)
+            found = [memory for memory in found if memory.updated_at >= oldest]
+        return _chosen(found, query, now)
 
     async def stats(self, scope: Scope) -> Stats:
         _refuse_trash(scope)
@@ -247,9 +261,26 @@ class MemoryService:
         status = await self._status()
         return BackfillReport(pending=status.pending, failed=status.failed, embedding=status)
 
+    async def models(self) -> ModelList:
+        return await self._read(self._models)
+
+    def _models(self) -> ModelList:
+        embedding = self._embeddings.status()
+        models = listed(self._store.models(), self._catalog.installed(), embedding)
+        return ModelList(models=models, embedding=embedding, fixed=self._catalog.fixed)
+
+    async def use_model(self, choice: ModelChoice) -> EmbeddingStatus:
+        if self._catalog.fixed:
+            raise ConflictError("the settings of this server name its embedder; change MEMORY_EMBEDDER and restart it")
+        self._catalog.check(choice.embedder)
+        await self._write(self._store.write_note, NOTE, choice.embedder)
+        self._embeddings.use(None if choice.embedder == NO_EMBEDDER else choice.embedder)
+        return await self._status()
+
     async def health(self) -> Health:
         embedding = await self._status()
-        degraded = embedding.state is EmbeddingState.UNAVAILABLE or embedding.failed > 0
+        # What is wrong has a detail, of the model in use or of the one that is to follow.
+        degraded = embedding.detail is not None or (embedding.next is not None and embedding.next.detail is not None)
         return Health(status="degraded" if degraded else "ok", version=self._version, embedding=embedding)
 
     async def export_parquet(self, path: Path, *, progress: Progress | None = None) -> int:
@@ -312,3 +343,17 @@ def _purged_scope(query: PurgeQuery, now: datetime) -> Scope:
         return scope
     oldest_kept = now - timedelta(days=query.older_than_days)
     return structs.replace(scope, created_before=min(oldest_kept, scope.created_before or oldest_kept))
+
+
+def _chosen(found: Sequence[Memory], query: ContextQuery, now: datetime) -> Context:
+    project_id = query.project_id if isinstance(query.project_id, str) and not query.global_search else None
+    budget = context.Budget(max_memories=query.max_memories, max_tokens=query.max_tokens)
+    choice = context.choose(found, budget, now=now, project_id=project_id)
+    return Context(
+        project_id=project_id,
+        has_context=bool(choice.memories),
+        summary=choice.text,
+        memories=choice.memories,
+        tokens=choice.tokens,
+        omitted=choice.omitted,
+    )

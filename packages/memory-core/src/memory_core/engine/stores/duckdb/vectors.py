@@ -56,12 +56,13 @@ UNQUEUE = "DELETE FROM unembedded WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
 COUNT_QUEUE = "SELECT count(*) FROM unembedded"
 COUNT_ROWS = "SELECT count(DISTINCT doc) FROM {name} WHERE doc IN (SELECT doc FROM memories)"
 # The queue is the current model's; what another model lacks is found by looking.
+LIVE = "FROM memories WHERE deleted_at IS NULL"
 LACKING = "FROM memories WHERE deleted_at IS NULL AND doc NOT IN (SELECT doc FROM {name})"
-COUNT_LACKING = f"SELECT count(*) {LACKING}"
-PENDING_FOR = f"""
-SELECT {{columns}}, doc {LACKING} AND doc NOT IN (SELECT unnest($exclude::BIGINT[])) ORDER BY doc DESC LIMIT $limit
+COUNT_LACKING = "SELECT count(*) {lacking}"
+PENDING_FOR = """
+SELECT {columns}, doc {lacking} AND doc NOT IN (SELECT unnest($exclude::BIGINT[])) ORDER BY doc DESC LIMIT $limit
 """
-IN_LACKING = f"SELECT doc {LACKING} AND doc IN (SELECT unnest($docs::BIGINT[]))"
+IN_LACKING = "SELECT doc {lacking} AND doc IN (SELECT unnest($docs::BIGINT[]))"
 IN_QUEUE = "SELECT doc FROM unembedded WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
 WITH_VECTORS = "SELECT DISTINCT doc FROM {name} WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
 # Newest first: what was just stored is asked for before what waits since a change of model.
@@ -188,7 +189,10 @@ def set_vectors(cursor: Cursor, given: Mapping[int, Vectors], model: ModelIdenti
     table = table_in_use(cursor) if model is None else table_of(cursor, model)
     for pieces in given.values():
         check_vectors(pieces, table.model)
-    waiting = queued(cursor, given) if table.is_current else _docs(cursor, IN_LACKING.format(name=table.name), given)
+    if table.is_current:
+        waiting = queued(cursor, given)
+    else:
+        waiting = _docs(cursor, IN_LACKING.format(lacking=_lacking(table)), given)
     insert_vectors(cursor, table, {doc: pieces for doc, pieces in given.items() if doc in waiting})
     if table.is_current:
         unqueue(cursor, waiting)
@@ -227,18 +231,28 @@ def with_vectors(cursor: Cursor, docs: Iterable[int]) -> set[int]:
 
 
 def pending(cursor: Cursor, model: ModelIdentity | None, *, limit: int, exclude: Sequence[int]) -> list[Pending]:
-    question = PENDING.format(columns=COLUMNS)
-    if model is not None and not (table := table_of(cursor, model)).is_current:
-        question = PENDING_FOR.format(columns=COLUMNS, name=table.name)
-    rows = cursor.execute(question, {"limit": limit, "exclude": list(exclude)}).fetchall()
+    lacking = _lacking_of(cursor, model)
+    question = PENDING if lacking is None else PENDING_FOR.replace("{lacking}", lacking)
+    rows = cursor.execute(question.format(columns=COLUMNS), {"limit": limit, "exclude": list(exclude)}).fetchall()
     return [Pending(memory=memory_of(row), doc=row[WIDTH]) for row in rows]
 
 
 def count_pending(cursor: Cursor, model: ModelIdentity | None = None) -> int:
-    question = COUNT_QUEUE
-    if model is not None and not (table := table_of(cursor, model)).is_current:
-        question = COUNT_LACKING.format(name=table.name)
+    lacking = _lacking_of(cursor, model)
+    question = COUNT_QUEUE if lacking is None else COUNT_LACKING.format(lacking=lacking)
     return int(cursor.execute(question).fetchall()[0][0])
+
+
+def _lacking_of(cursor: Cursor, model: ModelIdentity | None) -> str | None:
+    """Where to look for what `model` has no vector of: null for the queue."""
+    if model is None:
+        return None
+    table = _known(cursor, model)
+    return None if table is not None and table.is_current else _lacking(table)
+
+
+def _lacking(table: VectorTable | None) -> str:
+    return LIVE if table is None else LACKING.format(name=table.name)
 
 
 def _register(cursor: Cursor, model: ModelIdentity) -> VectorTable:

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from rich.console import Console
 
-from memory_cli.app import COMMANDS, command_line
+from memory_cli.app import COMMANDS, GROUPS, command_line
 from memory_client import __version__
 from support.machines import COMMAND, Machine, Ran
 from support.servers import running_server
@@ -297,7 +297,7 @@ def test_help_is_there_for_every_command(local_machine: Machine) -> None:
     assert local_machine.run("purge", "--help").out.startswith("Usage: claude-memory purge")
 
 
-@pytest.mark.parametrize("command", [name for name, *_ in COMMANDS])
+@pytest.mark.parametrize("command", [name for name, *_ in (*COMMANDS, *GROUPS)])
 def test_every_command_says_what_it_is_for(command: str) -> None:
     paper = io.StringIO()
 

@@ -59,6 +59,8 @@ COMMANDS = (
     ("client", "servers:client", SERVERS),
     ("server", "servers:server", SERVERS),
 )
+GROUPS = (("model", "models:model", SERVERS),)
+"""Commands with commands of their own."""
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -99,9 +101,11 @@ def command_line(environ: Mapping[str, str], *, with_help: bool = True) -> App:
     )
     for at, (name, place, group) in enumerate(COMMANDS):
         app.command(f"memory_cli.commands.{place}", name=name, group=group, sort_key=at, help_epilogue="")
+    for name, place, group in GROUPS:
+        app.command(f"memory_cli.commands.{place}", name=name, group=group, sort_key=len(COMMANDS))
     app.register_install_completion_command()
     if with_help:
-        for name, *_ in COMMANDS:
+        for name, *_ in (*COMMANDS, *GROUPS):
             app[name]  # loads it: what it is for stands in its docstring
 
     @app.meta.default

@@ -113,8 +113,12 @@ def test_a_server_of_another_user_may_read_it(exports: dict[Precision, ExportRep
 
 def test_an_export_can_be_exported_again(exports: dict[Precision, ExportReport], cache: Path, tmp_path: Path) -> None:
     """From fp32 on one machine to int8 on another, where the weights themselves are no more."""
-    found = export(exports[Precision.FP32].folder, tmp_path / "int8", precision=Precision.INT8, options=offline(cache))
+    source = Path(exports[Precision.FP32].folder)
+    before = (source / "onnx").stat().st_mtime_ns
 
+    found = export(str(source), tmp_path / "int8", precision=Precision.INT8, options=offline(cache))
+
+    assert (source / "onnx").stat().st_mtime_ns == before  # it may be read-only
     assert found.graph is Origin.OWN
     assert found.reference == "onnx, fp32, of the same weights"
     assert found.cosine_mean == pytest.approx(exports[Precision.INT8].cosine_mean, abs=1e-3)
@@ -173,6 +177,14 @@ def test_damaged_weights_leave_nothing_behind(tmp_path: Path) -> None:
         export(str(model), tmp_path / "new" / "x", precision=Precision.FP32, options=offline(tmp_path / "cache"))
 
     assert contents(tmp_path / "new") == []
+
+
+def test_a_damaged_graph_is_named(exports: dict[Precision, ExportReport], tmp_path: Path) -> None:
+    model = shutil.copytree(exports[Precision.FP32].folder, tmp_path / "model")
+    (model / "onnx" / "model.onnx").write_bytes(b"no graph")
+
+    with pytest.raises(ModelUnavailableError, match=r"model\.onnx is damaged"):
+        export(str(model), tmp_path / "x", precision=Precision.INT8, options=offline(tmp_path / "cache"))
 
 
 def test_an_int8_that_is_too_far_off_is_not_kept_and_says_by_how_much(tmp_path: Path) -> None:

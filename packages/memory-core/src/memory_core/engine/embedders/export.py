@@ -49,11 +49,17 @@ def export(name: str, folder: Path, *, precision: Precision, options: EmbedderOp
     """
     target = _vacant(folder)
     model = models.find(name, options)
+    card = read_card(model.folder, name=model.name)
     read_pooling(model.folder)  # refuses what the embedder onnx does not know, before there is work to lose
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         scratch.mkdir(parents=True)
-        made, origin = _make(model, scratch, target.name, precision)
+        graph, origin = graphs.build(model.folder, scratch / "graph")
+        if precision is Precision.INT8:
+            graph = graphs.quantise(graph, scratch)
+        made = scratch / "made" / target.name
+        graphs.save(graph, made, {"model": model.name, "model_sha256": model.sha256, "precision": precision.value})
+        _write_settings(model.folder, made, card)
         report = _checked(name, model, made, origin, precision, options)
         _put(made, target)
     except OSError as error:
@@ -70,34 +76,19 @@ def _vacant(folder: Path) -> Path:
     return target
 
 
-def _make(model: models.Model, scratch: Path, name: str, precision: Precision) -> tuple[Path, graphs.Origin]:
-    """The complete folder, within `scratch` and called `name` as it will be."""
-    graph, origin = graphs.build(model.folder, scratch / "graph")
-    if precision is Precision.INT8:
-        plain, graph = graph, scratch / "int8.onnx"
-        graphs.quantise(plain, graph)
-    made = scratch / "made" / name
-    made.mkdir(parents=True)
-    facts = {"model": model.name, "model_sha256": model.sha256, "precision": precision.value}
-    graphs.save(graph, made, facts)
-    _write_settings(model, made)
-    return made, origin
-
-
-def _write_settings(model: models.Model, made: Path) -> None:
+def _write_settings(folder: Path, made: Path, card: ModelCard) -> None:
     """Everything but the graph. Prompts are written out: here they may follow from the model's name, there no more."""
     for file in (*_SETTINGS, *_TOKENIZER):
-        if (source := model.folder / file).is_file():
+        if (source := folder / file).is_file():
             shutil.copyfile(source, made / file)
-    for _, path in modules(model.folder):
+    for _, path in modules(folder):
         settings = Path(path, "config.json")
-        if path and (model.folder / settings).is_file():
+        if path and (folder / settings).is_file():
             if settings.is_absolute() or ".." in settings.parts:
-                raise ModelUnavailableError(f"The model in {model.folder} names a module outside of its folder: {path}")
+                raise ModelUnavailableError(f"The model in {folder} names a module outside of its folder: {path}")
             (made / path).mkdir(parents=True)
-            shutil.copyfile(model.folder / settings, made / settings)
-    card = read_card(model.folder, name=model.name)
-    _write_prompts(model.folder / _PROMPTS, made / _PROMPTS, card)
+            shutil.copyfile(folder / settings, made / settings)
+    _write_prompts(folder / _PROMPTS, made / _PROMPTS, card)
     if read_card(made, name=made.name) != card:
         raise InvalidError(f"a folder called {made.name} would be taken for another model; choose another name for it")
 

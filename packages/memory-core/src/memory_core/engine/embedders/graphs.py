@@ -59,29 +59,37 @@ def build(folder: Path, work: Path) -> tuple[Path, Origin]:
     return made, Origin.TRACED
 
 
-def quantise(graph: Path, target: Path) -> None:
-    """Write `graph` to the file `target` with its matrices and tables as numbers of eight bits.
+def quantise(graph: Path, work: Path) -> Path:
+    """A copy of `graph`, in the folder `work`, with its matrices and tables as numbers of eight bits.
 
     One scale a column: with one a matrix, MiniLM's mean cosine falls from 0.990 to 0.938. The embedding tables too:
     that changes the cosines by 0.001 and leaves 23 MB of 90 instead of 59. Unsigned: signed ones are a quarter faster
     where the processor has VNNI, and overflow silently where it has not; these give equal vectors on both.
     """
+    plain, made = work / "plain", work / "int8.onnx"
+    save(graph, plain, {})  # the quantizer writes beside what it reads, which may be the model's own folder
     with _without_advice():
         from onnxruntime.quantization import QuantType, quantize_dynamic  # 2 s, and needed here alone
 
-        quantize_dynamic(
-            graph,
-            target,
-            op_types_to_quantize=["MatMul", "Gather"],
-            per_channel=True,
-            weight_type=QuantType.QUInt8,
-            use_external_data_format=True,
-        )
+        try:
+            quantize_dynamic(
+                plain / GRAPH,
+                made,
+                op_types_to_quantize=["MatMul", "Gather"],
+                per_channel=True,
+                weight_type=QuantType.QUInt8,
+                use_external_data_format=True,
+            )
+        except OSError:
+            raise
+        except Exception as error:  # its many checks of a graph share no other base
+            raise ModelUnavailableError(f"{graph} cannot be made int8 ({error}); export it as fp32") from error
+    return made
 
 
 def save(graph: Path, folder: Path, facts: Mapping[str, str]) -> None:
     """Save a copy of `graph` as GRAPH in `folder`, with `facts` about where it is from."""
-    model = onnx.load(graph)
+    model = _read(graph)
     digest = hashlib.sha256()
     end = 0
     for tensor in model.graph.initializer:
@@ -93,13 +101,22 @@ def save(graph: Path, folder: Path, facts: Mapping[str, str]) -> None:
             end = start + size
     onnx.helper.set_model_props(model, {**facts, "weights_sha256": digest.hexdigest()})
     target = folder / GRAPH
-    target.parent.mkdir()
+    target.parent.mkdir(parents=True)
     onnx.save(model, target)
     if end:
         weights = target.with_name(_WEIGHTS_FILE)
         weights.chmod(
             target.stat().st_mode & 0o777
         )  # the library makes it its owner's alone; a server has its own user
+
+
+def _read(graph: Path) -> onnx.ModelProto:
+    try:
+        return onnx.load(graph)
+    except OSError:
+        raise
+    except Exception as error:  # of protobuf, or of the library's checks of where the tensors lie
+        raise ModelUnavailableError(f"{graph} is damaged ({error}); get the model anew") from error
 
 
 @contextmanager

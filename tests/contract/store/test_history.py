@@ -113,7 +113,8 @@ class History(RuleBasedStateMachine):
 
     def _search_agrees(self, live: dict[str, Memory], vectors: dict[str, Vectors]) -> None:
         vector = random_vectors(7, dimension=self.model.dimension)[0]
-        found = {c.memory.id: c for c in self.store.candidates(probe("apple", "plum", vector=vector), Scope())}
+        asked = probe("apple", "plum", vector=vector, model=self.model)
+        found = {c.memory.id: c for c in self.store.candidates(asked, Scope())}
         bm25 = plain_bm25([entry_of(memory) for memory in live.values()], ["apple", "plum"])
         assert {memory_id: c.bm25 for memory_id, c in found.items() if c.bm25} == pytest.approx(bm25)
         cosine = {memory_id: plain_cosine(rows, vector) for memory_id, rows in vectors.items()}

@@ -20,7 +20,8 @@ from support.entries import (
 
 @pytest.mark.parametrize("dimension", [1, 63, 64, 65, 384])
 def test_vectors_of_any_dimension_come_back_exactly(store: Store, dimension: int) -> None:
-    store.use_model(ModelIdentity(name="m", revision="r", dimension=dimension))
+    model = ModelIdentity(name="m", revision="r", dimension=dimension)
+    store.use_model(model)
     kept = [entry(f"memory {number}") for number in range(3)]
     store.insert(kept)
     vectors = {one.memory.id: random_vectors(n, n + 1, dimension) for n, one in enumerate(kept)}
@@ -31,7 +32,7 @@ def test_vectors_of_any_dimension_come_back_exactly(store: Store, dimension: int
         assert back is not None
         assert back.dtype == np.float32
         assert np.array_equal(back, rows)
-    found = store.candidates(probe(vector=vectors[kept[0].memory.id][0]), Scope())
+    found = store.candidates(probe(vector=vectors[kept[0].memory.id][0], model=model), Scope())
     assert {candidate.memory.id: candidate.cosine for candidate in found}[kept[0].memory.id] == pytest.approx(1)
 
 

@@ -21,14 +21,10 @@ PROBES = (
 )
 
 
-@pytest.mark.parametrize("outside", [0, 1000])
 @pytest.mark.parametrize("exact", [0, 1000])
-def test_both_ways_give_the_same_candidates(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: int, outside: int
-) -> None:
+def test_both_ways_give_the_same_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: int) -> None:
     store = open_store("", StoreOptions(data_dir=tmp_path))
     _fill(store)
-    monkeypatch.setattr(small, "OUTSIDE", outside)
     monkeypatch.setattr(small, "EXACT", exact)
     for asked in PROBES:
         if exact and asked.coarse_pool < 400:

@@ -20,6 +20,8 @@ from memory_core.engine.stores.duckdb import opening
 from memory_core.errors import InternalError, MemoryServiceError, StorageFullError, UnavailableError
 
 Cursor = duckdb.DuckDBPyConnection
+# A transaction sees the moment of its first statement, not that of BEGIN.
+TOUCH = "SELECT 1 FROM models LIMIT 1"
 DRAIN_S = 5.0
 INTERRUPT_S = 1.0
 
@@ -40,6 +42,8 @@ class Database:
         self._cursors: dict[int, Cursor] = {}
         self._shut = False
         self._closed = False
+        self._counting = threading.Lock()
+        self._commits = 0  # odd while one is under way
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Cursor]:
@@ -52,6 +56,14 @@ class Database:
                 _roll_back(cursor)
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[tuple[Cursor, int | None]]:
+        """Like `read`, and how many commits it has seen: equal numbers see the same. Null if that cannot be told."""
+        with self.read() as cursor:
+            before = self._commits
+            cursor.execute(TOUCH).fetchall()
+            yield cursor, before if before == self._commits and before % 2 == 0 else None
+
+    @contextlib.contextmanager
     def write(self) -> Iterator[Cursor]:
         """One transaction, alone; durable when it is left without an exception."""
         with self._translated(), self._writer:
@@ -60,7 +72,8 @@ class Database:
                 cursor.begin()
                 try:
                     yield cursor
-                    cursor.commit()
+                    with self._counted():
+                        cursor.commit()
                 except BaseException:
                     _roll_back(cursor)
                     raise
@@ -68,7 +81,7 @@ class Database:
     @contextlib.contextmanager
     def idle(self) -> Iterator[Cursor]:
         """Alone like a writer, but outside any transaction, which is what CHECKPOINT asks for."""
-        with self._translated(), self._writer, self._cursor() as cursor:
+        with self._translated(), self._writer, self._cursor() as cursor, self._counted():
             yield cursor
 
     @contextlib.contextmanager
@@ -105,6 +118,19 @@ class Database:
                 _log.warning("%s: no checkpoint at the end; the next start reads the WAL", self.path, exc_info=True)
             self._base.close()
             self._base = None
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        """By the writer alone; a commit that fails counts too, and a checkpoint, which moves rows."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(1)
+
+    def _count(self, number: int) -> None:
+        with self._counting:
+            self._commits += number
 
     # How the door works: `_cursor` enters while it is not shut, `_drain` shuts it and waits for the last to leave.
 
@@ -185,6 +211,7 @@ class Database:
             broken.close()
             self._base = None
             self._open_base()
+            self._count(2)  # rows may lie elsewhere now
 
     def _require_room(self) -> None:
         if not self.has_room():

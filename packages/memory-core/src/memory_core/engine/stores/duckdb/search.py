@@ -1,8 +1,8 @@
 """The candidates of a search, the way that suits the size of the store; both ways give the same.
 
 One statement that does it all costs DuckDB 20 ms to plan and set up before it reads a row; a statement of one table
-costs 0.5. So up to `SMALL` memories a few such statements bring numbers, and NumPy does the rest (`small`). Beyond,
-numbers are too many to bring, and one statement (`large`) keeps them where they are.
+costs 0.5. So up to `SMALL` memories a few such statements bring numbers, what is alike for all searches is resident,
+and NumPy does the rest (`small`). Beyond, that would take too much memory, and one statement (`large`) does it.
 
 Whichever way, what joins the best for another reason (it contains a phrase, it is a neighbour) is scored like them.
 """
@@ -13,15 +13,15 @@ from typing import Protocol
 from memory_core.engine.ports import Candidate, ModelChangedError, Probe, QueryVector
 from memory_core.engine.stores.duckdb import large, sessions, small
 from memory_core.engine.stores.duckdb.database import Cursor
+from memory_core.engine.stores.duckdb.resident import Moment
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
 from memory_core.engine.stores.duckdb.scope import Condition, condition
 from memory_core.engine.stores.duckdb.scored import Scored
-from memory_core.engine.stores.duckdb.vectors import VectorTable, current_table
+from memory_core.engine.stores.duckdb.vectors import VectorTable
 from memory_core.types import Memory, Scope
 
-SMALL = 100_000  # memories, of any project and in the trash too
-COUNT = "SELECT count(*) FROM memories"
-MEMORIES = "SELECT {columns}, doc FROM memories WHERE doc = ANY($docs::BIGINT[])"
+SMALL = 2_000_000  # memories, of any project and in the trash too; so many take 150 MB
+MEMORIES = "SELECT {columns}, doc FROM memories WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
 CONTAINING = "SELECT doc FROM memories WHERE {scope} AND {contains} ORDER BY created_at DESC, id DESC LIMIT $pool"
 CONTAINS = "contains(lower(content), lower(${name}))"  # no LIKE: % and _ of the user are letters like others
 
@@ -38,12 +38,13 @@ class Way(Protocol):
         ...
 
 
-def candidates(cursor: Cursor, probe: Probe, scope: Scope) -> list[Candidate]:
-    table = None if probe.vector is None else _comparable(probe.vector, current_table(cursor))
+def candidates(cursor: Cursor, probe: Probe, scope: Scope, moment: Moment) -> list[Candidate]:
+    """`moment` is what is known of the snapshot of `cursor`."""
+    table = None if probe.vector is None else _comparable(probe.vector, moment.table(cursor))
     if not (probe.terms or probe.phrases) and table is None:
         return []
     where = condition(scope)
-    way = _way(cursor, probe, where, table)
+    way = _way(cursor, probe, where, table, moment)
     chosen = dict.fromkeys([*way.best(), *_containing(cursor, probe, where)])
     memories = _read(cursor, chosen)
     lines = sessions.neighbours(cursor, memories, where)
@@ -61,11 +62,10 @@ def candidates(cursor: Cursor, probe: Probe, scope: Scope) -> list[Candidate]:
     ]
 
 
-def _way(cursor: Cursor, probe: Probe, where: Condition, table: VectorTable | None) -> Way:
-    total = cursor.execute(COUNT).fetchall()[0][0]
-    if total > SMALL:
+def _way(cursor: Cursor, probe: Probe, where: Condition, table: VectorTable | None, moment: Moment) -> Way:
+    if moment.total(cursor) > SMALL:
         return large.Large(cursor, probe, where, table)
-    return small.Small(cursor, probe, where, table, total=total)
+    return small.Small(cursor, probe, where, table, moment)
 
 
 def _comparable(vector: QueryVector, table: VectorTable | None) -> VectorTable:

@@ -1,7 +1,7 @@
-"""The candidates of a search in a store of moderate size: small statements bring numbers, NumPy makes scores of them.
+"""The candidates of a search from what is resident: small statements bring numbers, NumPy makes scores of them.
 
-The same as `large`, where the formulas are explained, without the price of a large statement. All statements are of the
-caller's transaction, hence of one moment.
+The same as `large`, where the formulas are explained, without the price of a large statement and of a pass over every
+vector's row. All statements are of the caller's transaction, hence of one moment.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,166 +13,137 @@ from numpy.typing import NDArray
 
 from memory_core.engine.ports import Probe
 from memory_core.engine.stores.duckdb.database import Cursor
+from memory_core.engine.stores.duckdb.resident import Documents, Moment
 from memory_core.engine.stores.duckdb.scope import Condition
 from memory_core.engine.stores.duckdb.scored import Scored
 from memory_core.engine.stores.duckdb.vectors import VectorTable, sign_words
 
 # Up to so many memories in the store, all are compared exactly: to leave some out costs more than to compare them.
 EXACT = 2_000
-# From so many memories outside the scope, it pays to leave out their postings before they are brought.
-OUTSIDE = 20_000
 
-SCOPED = "SELECT doc, dl FROM memories WHERE {scope}"
 HITS = """
-SELECT list_position($terms, term) - 1 AS term, doc, tf
-FROM (SELECT term, doc, tf FROM postings UNION ALL SELECT term, doc, tf FROM postings_delta)
-WHERE term = ANY($terms) {inside}
+SELECT list_position($terms::VARCHAR[], term) - 1 AS term, doc, tf, dl
+FROM (SELECT term, doc, tf, dl FROM postings UNION ALL SELECT term, doc, tf, dl FROM postings_delta)
+WHERE term = ANY($terms::VARCHAR[])
 """
-INSIDE = "AND doc IN (SELECT doc FROM memories WHERE {scope})"
-SIGNS = "SELECT doc, {words} FROM {vectors}"
 PRODUCTS = "SELECT doc, array_inner_product(embedding, $vector::FLOAT[{dimension}]) AS product FROM {vectors}"
-PRODUCTS_OF = f"{PRODUCTS} WHERE doc = ANY($docs::BIGINT[])"
+PRODUCTS_AT = f"{PRODUCTS} WHERE rowid = ANY($rowids::BIGINT[])"
 
-Places = NDArray[np.intp]  # which documents of the scope, as indices of its arrays
-Scores = NDArray[np.float64]  # one for each document of the scope
+Docs = NDArray[np.int64]  # revisions, ascending
+Scores = NDArray[np.float64]  # one for each of some revisions
 
 
-class Documents(Struct, frozen=True):
-    """The scope searched: its revisions, ascending, and how many terms each has."""
+class Words(Struct, frozen=True, kw_only=True):
+    """What the terms say of each revision that has some of them."""
 
-    docs: NDArray[np.int64]
-    lengths: NDArray[np.float64]
+    docs: Docs = np.empty(0, dtype=np.int64)
+    bm25: Scores = np.empty(0)
+    coverage: Scores = np.empty(0)
 
-    def find(self, docs: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Places]:
-        """Which of `docs` are in the scope, and the places of those. The scope must not be empty."""
-        places = np.searchsorted(self.docs, docs)
-        places[places == len(self.docs)] = 0
-        inside = self.docs[places] == docs
-        return inside, places[inside]
+    def of(self, doc: int) -> tuple[float, float]:
+        place = int(np.searchsorted(self.docs, doc))
+        if place == len(self.docs) or self.docs[place] != doc:
+            return 0.0, 0.0
+        return float(self.bm25[place]), min(1.0, float(self.coverage[place]))
 
 
 class Small:
-    """A `search.Way`: the numbers of the whole scope are here after `best`, but for cosines that nobody asked for."""
+    """A `search.Way`. Cosines are known of what was compared, which is asked for when another one is needed."""
 
     def __init__(
-        self, cursor: Cursor, probe: Probe, where: Condition, table: VectorTable | None, *, total: int
+        self, cursor: Cursor, probe: Probe, where: Condition, table: VectorTable | None, moment: Moment
     ) -> None:
         self._cursor = cursor
         self._probe = probe
         self._where = where
         self._table = table
-        self._total = total
-        self._scope = _documents(cursor, where)
-        self._bm25 = self._coverage = np.zeros(len(self._scope.docs))
-        self._cosine = np.full(len(self._scope.docs), np.nan)
-        self._compared = np.zeros(len(self._scope.docs), dtype=np.bool_)
+        self._moment = moment
+        self._scope = moment.documents(cursor, where)
+        self._words = Words()
+        self._cosines: dict[int, float | None] = {}
 
     def best(self) -> Sequence[int]:
-        scope, probe = self._scope, self._probe
-        if not len(scope.docs):
+        if not len(self._scope.docs):
             return []
-        best = np.empty(0, dtype=np.intp)
-        if probe.terms:
-            outside = self._total - len(scope.docs)
-            self._bm25, self._coverage = _bm25(self._cursor, probe, scope, self._where if outside > OUTSIDE else None)
-            best = _best(self._bm25, np.flatnonzero(self._bm25), probe.pool)
+        words = meaning = np.empty(0, dtype=np.int64)
+        if self._probe.terms:
+            self._words = _words(self._cursor, self._probe, self._scope)
+            words = _best(self._words.docs, self._words.bm25, self._probe.pool)
         if self._table is not None:
-            near = None if self._total <= EXACT else _near(self._cursor, probe, scope, self._table)
-            self._compare(None if near is None else np.union1d(near, best))
-            listed = np.arange(len(scope.docs)) if near is None else near
-            best = np.union1d(best, _best(self._cosine, listed[~np.isnan(self._cosine[listed])], probe.pool))
-        chosen: list[int] = scope.docs[best].tolist()
+            near = self._near(self._table)
+            docs, cosines = self._compare(self._table, np.union1d(near, words))
+            listed = np.isin(docs, near, assume_unique=True)
+            meaning = _best(docs[listed], cosines[listed], self._probe.pool)
+        chosen: list[int] = np.union1d(words, meaning).tolist()
         return chosen
 
     def scores(self, docs: Iterable[int]) -> dict[int, Scored]:
-        wanted = np.fromiter(docs, dtype=np.int64)
-        _, places = self._scope.find(wanted)
-        missing = places[~self._compared[places]]
-        if self._table is not None and len(missing):
-            self._compare(missing)
-        return {
-            int(doc): Scored(
-                bm25=float(self._bm25[place]),
-                coverage=min(1.0, float(self._coverage[place])),
-                cosine=_known(self._cosine[place]),
-            )
-            for doc, place in zip(wanted, places, strict=True)
-        }
+        wanted = list(docs)
+        missing = [doc for doc in wanted if doc not in self._cosines]
+        if self._table is not None and missing:
+            self._compare(self._table, np.array(sorted(missing), dtype=np.int64))
+        scores = {}
+        for doc in wanted:
+            bm25, coverage = self._words.of(doc)
+            scores[doc] = Scored(bm25=bm25, coverage=coverage, cosine=self._cosines.get(doc))
+        return scores
 
-    def _compare(self, only: Places | None) -> None:
-        assert self._table is not None, "asked for only with a table to compare with"  # noqa: S101
-        found = _cosine(self._cursor, self._probe, self._scope, self._table, only)
-        places = np.arange(len(found)) if only is None else only
-        self._cosine[places] = found[places]
-        self._compared[places] = True
+    def _near(self, table: VectorTable) -> Docs:
+        """What is worth an exact comparison: a small scope as a whole, else what the signs say."""
+        count = self._probe.coarse_pool
+        if self._moment.total(self._cursor) <= EXACT or len(self._scope.docs) <= count:
+            return self._scope.docs
+        pieces = self._moment.pieces(self._cursor, table)
+        places = self._moment.rows(self._cursor, self._where, table)
+        return pieces.nearest(sign_words(_vector(self._probe)[np.newaxis])[0], places, count)
+
+    def _compare(self, table: VectorTable, docs: Docs) -> tuple[Docs, Scores]:
+        """Those of `docs` that have a vector, and their cosines."""
+        found, products = self._products(table, docs)
+        inside = np.isin(found, docs)
+        known, places, pieces = np.unique(found[inside], return_inverse=True, return_counts=True)
+        best = np.full(len(known), -np.inf)
+        np.maximum.at(best, places, products[inside])
+        cosines = best - self._probe.piece_penalty * np.log(pieces)
+        self._cosines |= dict.fromkeys(docs.tolist()) | dict(zip(known.tolist(), cosines.tolist(), strict=True))
+        return known, cosines
+
+    def _products(self, table: VectorTable, docs: Docs) -> tuple[Docs, Scores]:
+        """Of each piece of `docs`, and maybe of others."""
+        values: dict[str, Any] = {"vector": _vector(self._probe).tolist()}
+        question = PRODUCTS
+        if self._moment.total(self._cursor) > EXACT:
+            question = PRODUCTS_AT
+            pieces = self._moment.pieces(self._cursor, table)
+            values["rowids"] = pieces.rowids[pieces.places_of(docs)].tolist()
+        question = question.format(vectors=table.name, dimension=table.model.dimension)
+        found = self._cursor.execute(question, values).fetchnumpy()
+        return np.asarray(found["doc"]), np.asarray(found["product"], dtype=np.float64)
 
 
-def _documents(cursor: Cursor, where: Condition) -> Documents:
-    found = cursor.execute(SCOPED.format(scope=where.sql), where.values).fetchnumpy()
-    order = np.argsort(found["doc"], kind="stable")
-    return Documents(np.asarray(found["doc"][order]), np.asarray(found["dl"][order], dtype=np.float64))
-
-
-def _bm25(cursor: Cursor, probe: Probe, scope: Documents, where: Condition | None) -> tuple[Scores, Scores]:
-    """BM25 and coverage. With `where`, what is outside is not even brought."""
-    values: dict[str, Any] = {"terms": list(probe.terms)}
-    inside = ""
-    if where is not None:
-        inside, values = INSIDE.format(scope=where.sql), values | where.values
-    hits = cursor.execute(HITS.format(inside=inside), values).fetchnumpy()
-    found, places = scope.find(hits["doc"])
-    term, tf = hits["term"][found], hits["tf"][found].astype(np.float64)
-    df = np.bincount(term, minlength=len(probe.terms))
-    idf = np.log(1 + (len(scope.docs) - df + 0.5) / (df + 0.5))
-    length = scope.lengths[places] / scope.lengths.mean()
-    scores = idf[term] * tf / (tf + probe.k1 * (1 - probe.b + probe.b * length))
-    share = np.log(1 + (len(scope.docs) + probe.coverage_prior - df + 0.5) / (df + 0.5))
+def _words(cursor: Cursor, probe: Probe, scope: Documents) -> Words:
+    hits = cursor.execute(HITS, {"terms": list(probe.terms)}).fetchnumpy()
+    inside = scope.has(hits["doc"])
+    term, tf, length = hits["term"][inside], hits["tf"][inside].astype(np.float64), hits["dl"][inside]
+    size, df = len(scope.docs), np.bincount(term, minlength=len(probe.terms))
+    idf = np.log(1 + (size - df + 0.5) / (df + 0.5))
+    scores = idf[term] * tf / (tf + probe.k1 * (1 - probe.b + probe.b * length / scope.mean_length))
+    share = np.log(1 + (size + probe.coverage_prior - df + 0.5) / (df + 0.5))
     share /= share.sum()
-    return _summed(places, scores, scope), _summed(places, share[term], scope)
+    docs, places = np.unique(hits["doc"][inside], return_inverse=True)
+    return Words(docs=docs, bm25=_summed(places, scores), coverage=_summed(places, share[term]))
 
 
-def _summed(places: Places, numbers: Scores, scope: Documents) -> Scores:
-    return np.bincount(places, weights=numbers, minlength=len(scope.docs)).astype(np.float64)
+def _summed(places: NDArray[np.intp], numbers: Scores) -> Scores:
+    return np.bincount(places, weights=numbers).astype(np.float64, copy=False)
 
 
-def _near(cursor: Cursor, probe: Probe, scope: Documents, table: VectorTable) -> Places:
-    """The documents of the pieces whose signs differ least from the probe's."""
-    if len(scope.docs) <= probe.coarse_pool:
-        return np.arange(len(scope.docs))
-    found = cursor.execute(SIGNS.format(words=", ".join(table.words), vectors=table.name)).fetchnumpy()
-    inside, places = scope.find(found["doc"])
-    signs = sign_words(_vector(probe)[np.newaxis])[0]
-    distance = np.zeros(len(inside), dtype=np.int64)
-    for word, sign in zip(table.words, signs, strict=True):
-        distance += np.bitwise_count(found[word] ^ sign)
-    # One number to order by: the distance, then the document.
-    key = distance[inside] * len(scope.docs) + places
-    nearest = np.argpartition(key, probe.coarse_pool)[: probe.coarse_pool] if len(key) > probe.coarse_pool else key >= 0
-    return np.unique(places[nearest])
-
-
-def _cosine(cursor: Cursor, probe: Probe, scope: Documents, table: VectorTable, only: Places | None) -> Scores:
-    """NaN for what was not compared, or has no vector."""
-    values: dict[str, Any] = {"vector": _vector(probe).tolist()}
-    question = PRODUCTS
-    if only is not None:
-        question = PRODUCTS_OF
-        values["docs"] = scope.docs[only].tolist()
-    found = cursor.execute(question.format(vectors=table.name, dimension=table.model.dimension), values).fetchnumpy()
-    inside, places = scope.find(found["doc"])
-    best = np.full(len(scope.docs), -np.inf)
-    np.maximum.at(best, places, found["product"][inside])
-    pieces = np.bincount(places, minlength=len(best))
-    return np.where(pieces > 0, best - probe.piece_penalty * np.log(np.maximum(pieces, 1)), np.nan)
-
-
-def _best(scores: Scores, listed: Places, pool: int) -> Places:
+def _best(docs: Docs, scores: Scores, pool: int) -> Docs:
     """Of equal ones the older."""
-    return listed[np.argsort(-scores[listed], kind="stable")[:pool]]
-
-
-def _known(cosine: np.float64) -> float | None:
-    return None if np.isnan(cosine) else float(cosine)
+    if len(docs) > pool:
+        high = scores >= np.partition(scores, -pool)[-pool]
+        docs, scores = docs[high], scores[high]
+    return docs[np.argsort(-scores, kind="stable")[:pool]]
 
 
 def _vector(probe: Probe) -> NDArray[np.float32]:

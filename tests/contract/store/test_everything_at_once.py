@@ -38,7 +38,7 @@ def test_an_export_goes_into_another_store_unchanged_and_only_once(
     copy.use_model(MODEL)
     incoming = [(entry_of(one.memory), one.vectors) for one in exported]
     assert copy.import_entries(incoming) == []
-    assert copy.import_entries(incoming) == [one.memory.id for one in exported]
+    assert copy.import_entries(incoming) == [one.memory for one in exported]
 
     again = {one.memory.id: one for batch in copy.export() for one in batch}
     assert copy.count_pending() == store.count_pending()

@@ -247,8 +247,11 @@ class Store(Protocol):
         """Everything, the trash included, in batches, as of one moment."""
         ...
 
-    def import_entries(self, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[str]:
-        """Insert what is not here yet, with vectors of the current model; the ids that were here already."""
+    def import_entries(self, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[Memory]:
+        """Insert what is not here yet, with vectors of the current model.
+
+        For each entry whose id was here already, be it from an entry before, the memory that stays as it was.
+        """
         ...
 
     def backup(self, folder: Path) -> Path:

@@ -159,7 +159,7 @@ class DuckDBStore:
         with self._db.read() as cursor:
             yield from transfer.export(cursor)
 
-    def import_entries(self, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[str]:
+    def import_entries(self, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[Memory]:
         with self._db.write() as cursor:
             return transfer.import_entries(cursor, entries)
 

@@ -7,10 +7,12 @@ from memory_core.engine.stores.duckdb import vectors, writes
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
 from memory_core.engine.stores.duckdb.vectors import VectorTable
+from memory_core.types import Memory
 
 BATCH = 500
 
 DOCS = "SELECT doc FROM memories ORDER BY doc"
+HERE = "SELECT {columns} FROM memories WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
 BETWEEN = "SELECT {columns}, doc FROM memories WHERE doc BETWEEN $low AND $high ORDER BY doc"
 
 
@@ -36,16 +38,18 @@ def _batch(cursor: Cursor, table: VectorTable | None, low: int, high: int) -> li
     ]
 
 
-def import_entries(cursor: Cursor, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[str]:
-    """The ids that were here already, one given twice included."""
-    here = writes.taken(cursor, [entry.memory.id for entry, _ in entries])
-    known: list[str] = []
+def import_entries(cursor: Cursor, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[Memory]:
+    """What stays as it was, for each entry whose id was here already, one given twice included."""
+    ids = [entry.memory.id for entry, _ in entries]
+    rows = cursor.execute(HERE.format(columns=COLUMNS), {"ids": ids}).fetchall()
+    here = {memory.id: memory for memory in map(memory_of, rows)}
+    known: list[Memory] = []
     new: list[tuple[Entry, Vectors | None]] = []
     for entry, given in entries:
-        if entry.memory.id in here:
-            known.append(entry.memory.id)
+        if (memory := here.get(entry.memory.id)) is not None:
+            known.append(memory)
         else:
-            here.add(entry.memory.id)
+            here[entry.memory.id] = entry.memory
             new.append((entry, given))
     docs = writes.insert(cursor, [entry for entry, _ in new])
     embedded = {doc: given for doc, (_, given) in zip(docs, new, strict=True) if given is not None}

@@ -36,7 +36,6 @@ UPDATE_MEMORY = "UPDATE memories SET {assignments} WHERE id = $id"
 # From arrays: lists cost 3 µs a posting, and more the longer they are; these 0.3.
 INSERT_POSTINGS = "INSERT INTO postings_delta SELECT term::VARCHAR, doc, tf, dl FROM incoming_postings"
 NEXT_DOCS = "SELECT nextval('doc_seq') FROM range($count)"
-TAKEN = "SELECT id FROM memories WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
 TRASH = "UPDATE memories SET deleted_at = $trashed_at WHERE {scope} RETURNING doc"
 
 
@@ -87,10 +86,6 @@ def trash(cursor: Cursor, where: Condition, at: datetime) -> int:
     docs = [row[0] for row in cursor.execute(TRASH.format(scope=where.sql), values).fetchall()]
     vectors.unqueue(cursor, docs)
     return len(docs)
-
-
-def taken(cursor: Cursor, ids: Sequence[str]) -> set[str]:
-    return {row[0] for row in cursor.execute(TAKEN, {"ids": list(ids)}).fetchall()}
 
 
 def _next_docs(cursor: Cursor, count: int) -> list[int]:

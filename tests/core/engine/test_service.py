@@ -314,6 +314,30 @@ async def test_a_file_that_holds_a_memory_twice_brings_it_once(tmp_path: Path) -
     assert [memory.content for memory in listed.memories] == ["x"]
 
 
+async def test_readers_go_on_during_an_import_and_see_it_batch_by_batch(tmp_path: Path) -> None:
+    batches = [
+        [
+            EmbeddedEntry(memory=a_memory(f"needle {i}", id=f"{n:016x}{i:016x}"), model=None, vectors=None)
+            for i in range(500)
+        ]
+        for n in range(4)
+    ]
+    write_parquet(tmp_path / "many.parquet", iter(batches))
+
+    async with opened(tmp_path / "data") as service:
+        importing = asyncio.create_task(service.import_parquet(tmp_path / "many.parquet"))
+        seen: list[int] = []
+        while not importing.done():
+            seen.append((await service.stats(EVERYWHERE)).total_memories)
+            found = await service.search(SearchQuery(query="needle", search_mode=SearchMode.KEYWORD, limit=5))
+            assert len(found.results) == 5 or seen[-1] == 0
+        assert (await importing).imported == 2000
+
+    assert len(seen) > 1, "the loop went round while the import was under way"
+    assert seen == sorted(seen)
+    assert set(seen) <= {0, 500, 1000, 1500, 2000}
+
+
 # ── Going away ──
 
 

@@ -62,6 +62,13 @@ def test_weights_are_converted_once(cache: Path) -> None:
     assert state() == before
 
 
+def test_a_kept_graph_has_its_matrices_as_the_kernels_read_them(cache: Path) -> None:
+    """Else each start makes that copy, 42 MB, in memory that the system cannot take back."""
+    (weights,) = (cache / "graphs").glob("*/weights.bin")
+
+    assert weights.stat().st_size > 1.3 * 90_000_000  # what the weights take alone
+
+
 def test_a_model_whose_graph_is_kept_loads_without_the_converter(cache: Path) -> None:
     """The converter's libraries would cost 0.3 s and 40 MB at every start."""
     program = (

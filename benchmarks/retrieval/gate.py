@@ -14,10 +14,10 @@ from benchmarks.retrieval.datasets import Group, QuestionSet
 # nDCG@10 and R@5 of hybrid search, in percent, each one point under what was measured when it was last set. Raise them
 # when ranking has become better; lower one only with the reason in the commit.
 FLOORS = {
-    "locomo_turn": (49.8, 56.0),
-    "locomo_obs": (60.1, 65.7),
-    "locomo_session": (83.5, 89.9),
-    "cosqa": (74.3, 86.3),
+    "locomo_turn": (56.7, 64.5),
+    "locomo_obs": (63.7, 68.9),
+    "locomo_session": (84.8, 90.6),
+    "cosqa": (78.5, 86.3),
 }
 FIGURES = ("nDCG@10", "R@5")
 MEMORIES = 600  # the first of the first group; of its questions, those whose answers are among them

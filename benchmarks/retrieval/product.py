@@ -77,21 +77,21 @@ class Product:
         }
 
         def ask(text_and_project: tuple[str, str]) -> list[Hit]:
-            result = self._search(*text_and_project, mode)
+            result = self.search(*text_and_project, mode)
             return [Hit(names[hit.id], hit.score, hit.lexical, hit.semantic) for hit in result.results]
 
         with ThreadPoolExecutor(CONNECTIONS) as threads:
             yield from threads.map(ask, asked)
 
-    def close(self) -> None:
-        self._http.close()
-
-    def _search(self, text: str, project: str, mode: SearchMode) -> SearchResult:
+    def search(self, text: str, project: str, mode: SearchMode) -> SearchResult:
         body = {"query": text, "project_id": project, "search_mode": mode, "limit": DEPTH}
         result = msgspec.json.decode(_accepted(self._http.post("/memories/search", json=body)), type=SearchResult)
         if result.search_mode is not mode:
             raise RuntimeError(f"{mode} search was asked for and {result.search_mode} was done: {result.notice}")
         return result
+
+    def close(self) -> None:
+        self._http.close()
 
     def _wait_for_embeddings(self) -> None:
         while True:

@@ -13,11 +13,27 @@ from numpy.typing import NDArray
 from memory_core.types import Memory
 
 CREATE = """
-CREATE TABLE memories (
+CREATE TABLE IF NOT EXISTS memories (
     id VARCHAR PRIMARY KEY, content VARCHAR NOT NULL, memory_type VARCHAR, tags VARCHAR[], project_id VARCHAR,
     certainty_score FLOAT, quality_score FLOAT, created_at TIMESTAMP, embedding FLOAT[]
 )
 """
+# How the founding implementation adds one; for many, columns and one long list of numbers, or it would take hours.
+INSERT_ONE = "INSERT INTO memories VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+INSERT_MANY = """
+INSERT INTO memories
+SELECT rows.* EXCLUDE (place), embedding
+FROM (
+    SELECT unnest(range(len($id))) AS place, unnest($id::VARCHAR[]), unnest($content::VARCHAR[]),
+        unnest($memory_type::VARCHAR[]), unnest($tags::VARCHAR[][]), unnest($project_id::VARCHAR[]),
+        unnest($certainty_score::FLOAT[]), unnest($quality_score::FLOAT[]), unnest($created_at::TIMESTAMP[])
+) AS rows
+JOIN (
+    SELECT place // $dimension AS place, list(number ORDER BY place) AS embedding FROM incoming GROUP BY ALL
+) AS vectors USING (place)
+ORDER BY place
+"""
+MANY = 100
 COLUMNS = "id, content, memory_type, tags, project_id, certainty_score, quality_score, created_at"
 KEYWORD = f"""
 SELECT {COLUMNS} FROM memories WHERE content ILIKE '%' || $text || '%'
@@ -47,11 +63,17 @@ class PlainMemories:
                 memory.certainty_score,
                 memory.quality_score,
                 memory.created_at.replace(tzinfo=None),
-                vector.tolist(),
             )
-            for memory, vector in zip(memories, vectors, strict=True)
+            for memory in memories
         ]
-        self._connection.executemany(f"INSERT INTO memories VALUES ({', '.join('?' * 9)})", rows)
+        if len(rows) < MANY:
+            given = [(*row, vector.tolist()) for row, vector in zip(rows, vectors, strict=True)]
+            self._connection.executemany(INSERT_ONE, given)
+            return
+        columns = dict(zip(COLUMNS.split(", "), map(list, zip(*rows, strict=True)), strict=True))
+        self._connection.register("incoming", {"place": np.arange(vectors.size), "number": vectors.ravel()})
+        self._connection.execute(INSERT_MANY, columns | {"dimension": vectors.shape[1]}).fetchall()
+        self._connection.unregister("incoming")
 
     def checkpoint(self) -> None:
         self._connection.execute("CHECKPOINT")

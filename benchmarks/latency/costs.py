@@ -68,10 +68,6 @@ def measured(data: Filled, models: Path, embedder: OnnxEmbedder, *, share: int) 
         disk_mb=data.file.stat().st_size / 1e6,
         recall=_recall(data, embedder),
         adds=adds,
-        import_s={
-            name: _import(data, models, embedder, name == "with vectors") for name in ("with vectors", "without")
-        },
-        filling_s=data.seconds,
     )
 
 

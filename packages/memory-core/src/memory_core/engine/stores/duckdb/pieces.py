@@ -4,6 +4,7 @@ The first pass of a search by meaning (Hamming distance of signs, Charikar 2002)
 here; the numbers themselves stay in the database.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -16,22 +17,24 @@ from memory_core.engine.stores.duckdb.vectors import VectorTable
 BLOCK = 1 << 16  # rows that are compared at once, so that they stay near the processor, and copied when one is added
 
 ROWS = "SELECT rowid, doc, b0 FROM {vectors}"
-SIGNS = "SELECT {words} FROM {vectors} WHERE rowid >= $first"
+NEW_ROWS = "SELECT doc, {words} FROM {vectors} WHERE rowid >= $first"
+ALL_ROWS = "SELECT rowid, doc, {words} FROM {vectors}"
 
 Words = NDArray[np.uint64]
+Numbers = NDArray[np.int64]
 
 
 class Pieces(Struct, frozen=True, kw_only=True):
     """The rows of a table of vectors in its order, as one snapshot has them."""
 
     table: VectorTable
-    rowids: NDArray[np.int64]
-    docs: NDArray[np.int64]
+    rowids: Numbers
+    docs: Numbers
     blocks: tuple[Words, ...]  # of shape (words, up to BLOCK rows)
     order: NDArray[np.intp]  # places by document, those of one document as they stand
-    sorted_docs: NDArray[np.int64]
+    sorted_docs: Numbers
 
-    def places_within(self, docs: NDArray[np.int64]) -> NDArray[np.intp]:
+    def places_within(self, docs: Numbers) -> NDArray[np.intp]:
         """Of many documents, ascending: by a table of all numbers that documents have."""
         if not len(self.docs):
             return np.empty(0, dtype=np.intp)
@@ -39,14 +42,14 @@ class Pieces(Struct, frozen=True, kw_only=True):
         within[docs[docs < len(within)]] = True
         return np.flatnonzero(within[self.docs])
 
-    def places_of(self, docs: NDArray[np.int64]) -> NDArray[np.intp]:
+    def places_of(self, docs: Numbers) -> NDArray[np.intp]:
         """Of a few documents: by bisection."""
         starts = np.searchsorted(self.sorted_docs, docs, side="left")
         counts = np.searchsorted(self.sorted_docs, docs, side="right") - starts
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return np.asarray(self.order[np.repeat(starts, counts) + within])
 
-    def nearest(self, signs: Words, places: NDArray[np.intp], count: int) -> NDArray[np.int64]:
+    def nearest(self, signs: Words, places: NDArray[np.intp], count: int) -> Numbers:
         """The documents of the `count` pieces at `places` whose signs differ least; of equal ones the older."""
         docs = self.docs
         distance = self._distances(signs)
@@ -72,30 +75,42 @@ class Pieces(Struct, frozen=True, kw_only=True):
 
 def read_pieces(cursor: Cursor, table: VectorTable, before: Pieces | None) -> Pieces:
     """As the snapshot of `cursor` has them. Of `before`, what leads the table unchanged is not read again."""
+    if before is None or (before.table.key, before.table.model) != (table.key, table.model):
+        return _read(cursor, table)
     found = cursor.execute(ROWS.format(vectors=table.name)).fetchnumpy()
-    rowids, docs = np.asarray(found["rowid"], dtype=np.int64), np.asarray(found["doc"], dtype=np.int64)
-    blocks = _unchanged(before, table, docs, found["b0"])
-    kept = sum(block.shape[1] for block in blocks)
-    if kept < len(docs):
-        question = SIGNS.format(words=", ".join(table.words), vectors=table.name)
-        new = cursor.execute(question, {"first": int(rowids[kept])}).fetchnumpy()
-        blocks = _extended(blocks, np.stack([np.asarray(new[word], dtype=np.uint64) for word in table.words]))
+    rowids, docs = found["rowid"], found["doc"]
+    known = len(before.docs)
+    if not (np.array_equal(docs[:known], before.docs) and _begin_with(found["b0"], before.blocks)):
+        return _read(cursor, table)
+    if known == len(docs):
+        return _pieces(table, rowids, docs, before.blocks)
+    question = NEW_ROWS.format(words=", ".join(table.words), vectors=table.name)
+    new = cursor.execute(question, {"first": int(rowids[known])}).fetchnumpy()
+    if not np.array_equal(new["doc"], docs[known:]):
+        return _read(cursor, table)  # a checkpoint has moved rows between the two statements
+    return _pieces(table, rowids, docs, _extended(before.blocks, _words(table, new)))
+
+
+def _read(cursor: Cursor, table: VectorTable) -> Pieces:
+    found = cursor.execute(ALL_ROWS.format(words=", ".join(table.words), vectors=table.name)).fetchnumpy()
+    return _pieces(table, found["rowid"], found["doc"], _extended((), _words(table, found)))
+
+
+def _pieces(table: VectorTable, rowids: Numbers, docs: Numbers, blocks: tuple[Words, ...]) -> Pieces:
     order = np.argsort(docs, kind="stable")
     return Pieces(table=table, rowids=rowids, docs=docs, blocks=blocks, order=order, sorted_docs=docs[order])
 
 
-def _unchanged(
-    before: Pieces | None, table: VectorTable, docs: NDArray[np.int64], first_words: Words
-) -> tuple[Words, ...]:
-    """All blocks or none. Tidying removes rows, and then all are read again."""
-    if before is None or (before.table.key, before.table.model) != (table.key, table.model):
-        return ()
-    known = len(before.docs)
-    same = np.array_equal(docs[:known], before.docs)
-    borders = np.cumsum([0, *(block.shape[1] for block in before.blocks)])
-    for block, (start, end) in zip(before.blocks, pairwise(borders), strict=True):
-        same = same and np.array_equal(first_words[start:end], block[0])
-    return before.blocks if same else ()
+def _begin_with(first_words: Words, blocks: tuple[Words, ...]) -> bool:
+    """Whether the signs are those of `blocks`, as far as the first word of each row says."""
+    borders = pairwise(np.cumsum([0, *(block.shape[1] for block in blocks)]).tolist())
+    return all(
+        np.array_equal(first_words[start:end], block[0]) for block, (start, end) in zip(blocks, borders, strict=True)
+    )
+
+
+def _words(table: VectorTable, found: Mapping[str, Words]) -> Words:
+    return np.stack([found[word] for word in table.words])
 
 
 def _extended(blocks: tuple[Words, ...], new: Words) -> tuple[Words, ...]:

@@ -5,7 +5,6 @@ vector's row. All statements are of the caller's transaction, hence of one momen
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -27,6 +26,7 @@ FROM (SELECT term, doc, tf, dl FROM postings UNION ALL SELECT term, doc, tf, dl 
 WHERE term = ANY($terms::VARCHAR[])
 """
 PRODUCTS = "SELECT doc, array_inner_product(embedding, $vector::FLOAT[{dimension}]) AS product FROM {vectors}"
+PRODUCTS_OF = f"{PRODUCTS} WHERE doc = ANY($docs::BIGINT[])"
 PRODUCTS_AT = f"{PRODUCTS} WHERE rowid = ANY($rowids::BIGINT[])"
 
 Docs = NDArray[np.int64]  # revisions, ascending
@@ -110,14 +110,19 @@ class Small:
 
     def _products(self, table: VectorTable, docs: Docs) -> tuple[Docs, Scores]:
         """Of each piece of `docs`, and maybe of others."""
-        values: dict[str, Any] = {"vector": _vector(self._probe).tolist()}
-        question = PRODUCTS
-        if self._moment.total(self._cursor) > EXACT:
-            question = PRODUCTS_AT
-            pieces = self._moment.pieces(self._cursor, table)
-            values["rowids"] = pieces.rowids[pieces.places_of(docs)].tolist()
+        if self._moment.total(self._cursor) <= EXACT:
+            return self._asked_products(table, PRODUCTS)
+        pieces = self._moment.pieces(self._cursor, table)
+        places = pieces.places_of(docs)
+        found, products = self._asked_products(table, PRODUCTS_AT, rowids=pieces.rowids[places].tolist())
+        if not np.array_equal(np.sort(found), np.sort(pieces.docs[places])):
+            # A checkpoint moves rows under a snapshot that is open: they are where they were no more.
+            return self._asked_products(table, PRODUCTS_OF, docs=docs.tolist())
+        return found, products
+
+    def _asked_products(self, table: VectorTable, question: str, **values: list[int]) -> tuple[Docs, Scores]:
         question = question.format(vectors=table.name, dimension=table.model.dimension)
-        found = self._cursor.execute(question, values).fetchnumpy()
+        found = self._cursor.execute(question, {"vector": _vector(self._probe).tolist(), **values}).fetchnumpy()
         return np.asarray(found["doc"]), np.asarray(found["product"], dtype=np.float64)
 
 

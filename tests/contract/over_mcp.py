@@ -42,7 +42,7 @@ VERBS = frozenset({"add", "search", "update", "delete", "context", "stats"})
 LINE = re.compile(
     r"^\[(?P<id>\w{8})\] (?P<type>\w+) (?P<date>[\d-]{10})(?P<tags>(?: #\S+)*)(?: \((?P<origin>[^)]*)\))? (?P<text>.*)"
 )
-UNSAID = {"global_search": False, "min_score": None, "tags_match": "any", "include_global": True}
+UNSAID = {"global_search": False, "min_score": None, "tags_match": "any", "include_global": True, "explain": False}
 
 
 class ToolMemories:
@@ -80,7 +80,8 @@ class ToolMemories:
         if query.trashed or query.session_id or query.created_after or query.created_before:
             pytest.skip("memory_search has no filter by session, time or trash")
         fields["limit"] = min(fields["limit"], 50)
-        drop = ("include_global", "tags_match", "min_score", "trashed", "session_id", "created_after", "created_before")
+        drop = ("include_global", "tags_match", "min_score", "explain")
+        drop += ("trashed", "session_id", "created_after", "created_before")
         text = await self._call("memory_search", _named(fields, drop=drop))
         notice = text.partition("\nNote: ")[2] or None
         lines = [found for line in text.splitlines() if (found := LINE.match(line))]

@@ -21,6 +21,8 @@ ROUTES = [
     ("GET", "/stats"),
     ("GET", "/context"),
     ("POST", "/embeddings/backfill"),
+    ("GET", "/models"),
+    ("POST", "/models/use"),
     ("GET", "/export"),
     ("POST", "/import"),
     ("POST", "/admin/stop"),

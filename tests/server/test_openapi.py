@@ -57,6 +57,9 @@ async def test_what_each_route_answers_fits_the_document(make_app: MakeApp) -> N
         ("GET", "/context", "/context", {"params": {"max_tokens": 100}}),
         ("GET", "/context", "/context", {"params": {"max_tokens": 1}}),
         ("POST", "/embeddings/backfill", "/embeddings/backfill", {}),
+        ("GET", "/models", "/models", {}),
+        ("POST", "/models/use", "/models/use", {"json": {"embedder": "none"}}),
+        ("POST", "/models/use", "/models/use", {"json": {"embedder": "nonsense:x"}}),
         ("GET", "/export", "/export", {}),
         ("POST", "/import", "/import", {"content": b"no", "headers": {"content-type": "application/octet-stream"}}),
         ("POST", "/import", "/import", {"content": b"no"}),
@@ -70,7 +73,7 @@ async def test_what_each_route_answers_fits_the_document(make_app: MakeApp) -> N
 
 
 async def test_what_the_document_gives_as_examples_is_taken(make_app: MakeApp) -> None:
-    http = await make_app()
+    http = await make_app(embedder=None)  # not named by a setting, so that /models/use may change it
     spec = await document(http)
 
     for path, methods in spec["paths"].items():
@@ -79,7 +82,7 @@ async def test_what_the_document_gives_as_examples_is_taken(make_app: MakeApp) -
             name = body["schema"]["$ref"].rpartition("/")[2]
             for example in spec["components"]["schemas"][name]["examples"]:
                 answer = await http.post(path, json=example)
-                assert answer.status_code in (200, 201), (path, answer.text)
+                assert answer.status_code in (200, 201, 202), (path, answer.text)
 
 
 async def test_every_reference_leads_somewhere(make_app: MakeApp) -> None:

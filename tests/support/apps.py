@@ -19,9 +19,11 @@ class MakeApp(Protocol):
 
 
 @asynccontextmanager
-async def calling(folder: Path, **settings: object) -> AsyncIterator[httpx.AsyncClient]:
-    service = open_engine(EngineOptions(data_dir=folder, embedder="none", threads=1))
-    app = create_app(service, ServerSettings(data_dir=folder, **settings))  # type: ignore[arg-type]
+async def calling(
+    folder: Path, *, embedder: str | None = "none", **settings: object
+) -> AsyncIterator[httpx.AsyncClient]:
+    service = open_engine(EngineOptions(data_dir=folder, embedder=embedder, model_download=False, threads=1))
+    app = create_app(service, ServerSettings(data_dir=folder, embedder=embedder, **settings))  # type: ignore[arg-type]
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, client=("192.0.2.1", 5000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8420") as client:

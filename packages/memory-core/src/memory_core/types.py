@@ -194,12 +194,12 @@ class ContextQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True)
     max_tokens: int = 1500
     days: int | None = None
     include_global: bool = True
-    query: str = ""
+    query: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.query(self.query)
-        if self.query.strip() and self.days is not None:
+        checks.query(self.query or "")
+        if self.query and self.days is not None:
             raise InvalidError("days goes with a context without query; with one, use created_after")
         checks.limit(self.max_memories, name="max_memories")
         checks.between("max_tokens", self.max_tokens, 50, 20_000)

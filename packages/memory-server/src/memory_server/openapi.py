@@ -29,6 +29,7 @@ _EXAMPLES: dict[str, Json] = {
     "NewMemory": {"content": "We deploy on Fridays, only after lunch", "memory_type": "decision", "tags": ["deploy"]},
     "SearchQuery": {"query": "when do we release?", "search_mode": "hybrid", "limit": 5},
     "MemoryPatch": {"content": "We deploy on Thursdays"},
+    "ModelChoice": {"embedder": "onnx:all-MiniLM-L6-v2"},
     "PurgeQuery": {"project_id": "github.com/acme/site", "older_than_days": 365, "dry_run": True},
 }
 

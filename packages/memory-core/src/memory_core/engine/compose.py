@@ -59,6 +59,7 @@ def open_engine(options: EngineOptions) -> MemoryService:
     """
     if options.embedder is not None:
         check_embedder(options.embedder)
+    _embedder_options(options)  # refuses a wrong address or key now, not in the background
     store = _open_store(options)
     store.reindex(ANALYSER_VERSION, lambda memory: entry(memory).terms)
     chosen = options.embedder or store.note(NOTE) or DEFAULT_EMBEDDER

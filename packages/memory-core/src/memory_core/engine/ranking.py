@@ -90,7 +90,7 @@ def coarse_pool(limit: int) -> int:
 def fuse(candidates: Sequence[Candidate], question: Question, ranking: Ranking | None = None) -> Ranked:
     """The best of `candidates`, whose order does not matter; equal scores: the newer first, then by id."""
     ranking = ranking or Ranking()
-    parts = [part for part in _parts(candidates, question) if part.counts(question.mode)]
+    parts = [part for part in _parts(candidates, question) if part.counts(question)]
     _SCORERS[question.mode, ranking.fusion](parts, ranking)
     _pull_to_neighbours(parts, ranking.neighbour_pull)
     for part in parts:
@@ -140,11 +140,11 @@ class _Part(Struct, kw_only=True):
         """Six digits: what differs less was computed in another order, not found to be better."""
         return round(min(1.0, max(0.0, self.score)), 6)
 
-    def counts(self, mode: SearchMode) -> bool:
-        """Whether this side, or either side in a hybrid search, has found it at all."""
-        return (mode is not SearchMode.KEYWORD and self.semantic is not None) or (
-            mode is not SearchMode.SEMANTIC and bool(self.lexical)
-        )
+    def counts(self, question: Question) -> bool:
+        """Whether this side, or either side in a hybrid search, has found it at all; or it has the phrases."""
+        by_meaning = question.mode is not SearchMode.KEYWORD and self.semantic is not None
+        by_words = question.mode is not SearchMode.SEMANTIC and bool(self.lexical)
+        return by_meaning or by_words or (bool(question.phrases) and contains(self.memory, question.phrases))
 
 
 def _parts(candidates: Sequence[Candidate], question: Question) -> list[_Part]:

@@ -7,7 +7,7 @@ ends there, with its transaction.
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -170,10 +170,10 @@ class MemoryService:
             return await self._read(self._searcher.newest, query)
         if query.search_mode is SearchMode.KEYWORD:
             return await self._read(self._searcher.search, text, None, query)
-        try:
-            return await self._read(self._found, text, await self._query_vector(text), query)
-        except ModelChangedError:  # between the two; embedded anew, the query fits the model that took over
-            return await self._read(self._found, text, await self._query_vector(text), query)
+        return await _once_more(lambda: self._searched(text, query))
+
+    async def _searched(self, text: str, query: SearchQuery) -> SearchResult:
+        return await self._read(self._found, text, await self._query_vector(text), query)
 
     def _found(self, text: str, vector: QueryVector | None, query: SearchQuery) -> SearchResult:
         status = self._embeddings.status(with_next=False)
@@ -191,34 +191,28 @@ class MemoryService:
 
     async def similar(self, memory_id: str, *, limit: int = 10) -> SearchResult:
         checks.limit(limit)
-        try:
-            return await self._read(lambda: self._searcher.similar(self._get(memory_id), limit=limit))
-        except ModelChangedError:
-            return await self._read(lambda: self._searcher.similar(self._get(memory_id), limit=limit))
+        similar = functools.partial(self._similar, memory_id, limit)
+        return await _once_more(lambda: self._read(similar))
+
+    def _similar(self, memory_id: str, limit: int) -> SearchResult:
+        return self._searcher.similar(self._get(memory_id), limit=limit)
 
     async def context(self, query: ContextQuery) -> Context:
         """Waits for no model: a session that starts must not be kept waiting."""
         _refuse_trash(query)
-        text = query.query.strip()
+        text = (query.query or "").strip()
         if not text:
             return await self._read(self._context, query, self._clock())
-        try:
-            vector = await self._embeddings.query_vector(text, wait_s=0)
-            return await self._read(self._relevant_context, text, vector, query, self._clock())
-        except ModelChangedError:
-            vector = await self._embeddings.query_vector(text, wait_s=0)
-            return await self._read(self._relevant_context, text, vector, query, self._clock())
+        return await _once_more(lambda: self._relevant(text, query))
+
+    async def _relevant(self, text: str, query: ContextQuery) -> Context:
+        vector = await self._embeddings.query_vector(text, wait_s=0)
+        relevant = functools.partial(self._searcher.relevant, text, vector, query, limit=query.max_memories)
+        return _chosen(await self._read(relevant), query, self._clock())
 
     def _context(self, query: ContextQuery, now: datetime) -> Context:
         changed_after = None if query.days is None else now - timedelta(days=query.days)
         found = self._store.ranked(query, context.ORDER, changed_after=changed_after, limit=_CONSIDERED_FOR_CONTEXT)
-        return _chosen(found, query, now)
-
-    def _relevant_context(self, text: str, vector: QueryVector | None, query: ContextQuery, now: datetime) -> Context:
-        found = self._searcher.relevant(text, vector, query, limit=query.max_memories)
-        if query.days is not None:
-            oldest = now - timedelta(days=query.days)
-            found = [memory for memory in found if memory.updated_at >= oldest]
         return _chosen(found, query, now)
 
     async def stats(self, scope: Scope) -> Stats:
@@ -324,6 +318,14 @@ class MemoryService:
         except RuntimeError as closed:
             raise UnavailableError("the memory service is stopping; try again in a moment") from closed
         return await asyncio.wrap_future(future)
+
+
+async def _once_more(asked: Callable[[], Awaitable[T]]) -> T:
+    """Another model may take over between embedding a query and comparing it; embedded anew, it fits that one."""
+    try:
+        return await asked()
+    except ModelChangedError:
+        return await asked()
 
 
 def _outside_trash(memory: Memory) -> Memory:

@@ -22,10 +22,11 @@ from memory_core.engine.embedders.onnx import OnnxEmbedder
 LIMIT = 10
 OURS, EMBEDDING = "hybrid, over HTTP", "embedding of the query"
 MODES = ("hybrid", "keyword", "semantic")
-FILTERS: dict[str, dict[str, Any]] = {  # Any: JSON
-    "none": {"global_search": True},
-    "project (1.5 %)": {"project_id": "project-12", "include_global": False},
-    "type (17 %)": {"memory_type": "decision", "global_search": True},
+_EVERYTHING = {"global_search": True}
+FILTERS: dict[str, Callable[[Question], dict[str, Any]]] = {  # Any: JSON
+    "none": lambda _: _EVERYTHING,
+    "its project (0.1 to 10 %)": lambda question: {"project_id": question.project_id, "include_global": False},
+    "type (17 %)": lambda _: {"memory_type": "decision", **_EVERYTHING},
 }
 CLIENTS = (1, 8, 32)
 WARM_UP = 10
@@ -39,7 +40,7 @@ class Searches:
     filters: dict[tuple[str, str], Times]  # by mode and filter
     clients: dict[tuple[str, int], Times]  # by mode and number of clients
     repeated: Times
-    beside_writer: Times
+    beside_writer: dict[str, Times]  # by mode
 
 
 def measured(data: Filled, models: Path, embedder: OnnxEmbedder, *, share: int) -> Searches:
@@ -50,7 +51,7 @@ def measured(data: Filled, models: Path, embedder: OnnxEmbedder, *, share: int) 
         server.settle()
         for question in warm_up:
             for mode, scope in itertools.product(MODES, FILTERS.values()):
-                search(client, _body(question.text, mode, scope))
+                search(client, _body(question.text, mode, scope(question)))
         contenders = _contenders(data, server, client, embedder, rest[:third])
         again = Times()
         for question in _in_time(rest[:third]):
@@ -58,10 +59,11 @@ def measured(data: Filled, models: Path, embedder: OnnxEmbedder, *, share: int) 
         filters = _by_filter(server, client, rest[third : third + third // 2])
         clients = _by_clients(server, rest[2 * third :])
         with _writer(server):
-            beside = Times()
+            beside = {mode: Times() for mode in MODES}
             for question in _in_time(rest[third : 2 * third]):
-                text = f"{question.text} meanwhile"
-                beside.timed(lambda text=text: search(client, _body(text)), server.cpu_s)
+                for mode, times in beside.items():
+                    body = _body(f"{question.text} {mode}", mode)
+                    times.timed(lambda body=body: search(client, body))
     return Searches(contenders, filters, clients, again, beside)
 
 
@@ -97,7 +99,7 @@ def _by_filter(server: Server, client: Client, questions: list[Question]) -> dic
         # Its words in another order: the same to find, and a new query to embed. Words alone embed nothing.
         wordings = itertools.cycle(" ".join(words) for words in itertools.permutations(question.text.split()))
         for (mode, name), each in times.items():
-            body = _body(next(wordings) if mode != "keyword" else question.text, mode, FILTERS[name])
+            body = _body(next(wordings) if mode != "keyword" else question.text, mode, FILTERS[name](question))
             each.timed(lambda body=body: search(client, body), server.cpu_s)
     return times
 
@@ -140,4 +142,4 @@ def _writer(server: Server) -> Iterator[None]:
 
 
 def _body(text: str, mode: str = "hybrid", scope: dict[str, Any] | None = None) -> dict[str, Any]:
-    return {"query": text, "search_mode": mode, "limit": LIMIT, **(FILTERS["none"] if scope is None else scope)}
+    return {"query": text, "search_mode": mode, "limit": LIMIT, **(_EVERYTHING if scope is None else scope)}

@@ -7,7 +7,17 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
 
-from memory_core.types import EmbeddingState, EmbeddingStatus, Memory, PurgeReport, Stats
+from memory_core.types import (
+    EmbeddingState,
+    EmbeddingStatus,
+    Memory,
+    ModelInfo,
+    ModelList,
+    ModelUse,
+    NextModel,
+    PurgeReport,
+    Stats,
+)
 
 ID_DIGITS = 8
 
@@ -115,7 +125,56 @@ def embedding_text(status: EmbeddingStatus) -> str:
         parts.append(f"{status.failed:,} failed")
     if status.detail:
         parts.append(status.detail)
+    if status.next is not None:
+        parts.append(f"next: {next_text(status.next)}")
     return one_line("; ".join(parts))
+
+
+def next_text(coming: NextModel) -> str:
+    """How far the model is that is to take over."""
+    said = {
+        EmbeddingState.LOADING: "loading",
+        EmbeddingState.UNAVAILABLE: "not available",
+        EmbeddingState.READY: f"{memories(coming.pending)} left to embed",
+    }.get(coming.state, coming.state.value)
+    return f"{coming.embedder}, {said}" + (f": {coming.detail}" if coming.detail else "")
+
+
+def models_text(found: ModelList) -> str:
+    """A line a model: what it is for, its name, and what is known of it."""
+    rows = [
+        (
+            model.use.value,
+            model.embedder or model.name,
+            f"{model.dimension} dimensions" if model.dimension else "",
+            f"{model.memories:,} embedded" if model.memories or model.use is not ModelUse.AVAILABLE else "",
+            size(model.weights_bytes) if model.weights_bytes else "",
+        )
+        for model in found.models
+    ]
+    if not rows:
+        return "No model: search goes by keyword"
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(f"{one_line(cell):<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def model_in_full(model: ModelInfo) -> str:
+    return _table(
+        {
+            "embedder": model.embedder or "",
+            "name": model.name,
+            "revision": model.revision or "",
+            "use": model.use.value,
+            "dimensions": str(model.dimension or ""),
+            "reads at once": f"{model.max_tokens:,} tokens" if model.max_tokens else "",
+            "embedded": f"{model.memories:,}",
+            "weights": size(model.weights_bytes) if model.weights_bytes else "",
+            "folder": model.folder or "",
+        }
+    )
 
 
 def status_text(rows: Mapping[str, str]) -> str:

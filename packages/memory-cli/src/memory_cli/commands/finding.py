@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import UNSET
 
+from memory_cli.explained import explained
 from memory_cli.options import NO_FILTERS, Filters, Global, Here, Id, Limit, flag, scope_in_words
 from memory_cli.output import Output
 from memory_cli.render import memory_in_full, stats_text, visible
@@ -21,11 +22,13 @@ async def search(
     filters: Filters = NO_FILTERS,
     limit: Limit = 20,
     min_score: Annotated[float | None, Parameter(help="Leave out what scores less, 0 to 1.")] = None,
+    explain: Annotated[bool, flag("Say of each memory why it stands where it stands.", ["--explain", "-e"])] = False,
     session: Here,
 ) -> None:
     """Find memories, best first.
 
     In a project: its memories and those of no project. Outside of one: all memories.
+    What stands in double quotes within the query is looked for word for word.
     """
     if words and query is not None:
         raise InvalidError("the query is given twice; write it once, with or without --query")
@@ -35,6 +38,7 @@ async def search(
         limit=limit,
         min_score=min_score,
         include_global=True,
+        explain=explain,
         **filters.scope(session),
     )
     async with session.memories() as memories:
@@ -86,6 +90,9 @@ async def context(
     max_memories: Annotated[int, Parameter(name=["--max", "-n"], help="At most so many memories, 1 to 200.")] = 30,
     max_tokens: Annotated[int, Parameter(help="At most about so many tokens, 50 to 20000.")] = 1500,
     days: Annotated[int | None, Parameter(name=["--days", "-d"], help="Only what changed in so many days.")] = None,
+    prompt: Annotated[
+        str | None, Parameter(name=["--query", "-q"], help="Only what is relevant to this, such as a prompt.")
+    ] = None,
     everywhere: Global = False,
     session: Here,
 ) -> None:
@@ -97,6 +104,7 @@ async def context(
         max_memories=max_memories,
         max_tokens=max_tokens,
         days=days,
+        query=prompt,
         project_id=session.project_id or UNSET,
         global_search=everywhere or session.project_id is None,
     )
@@ -107,7 +115,8 @@ async def context(
     elif found.has_context:
         session.out.say(visible(found.summary).rstrip("\n"))
     else:
-        session.out.note(f"nothing kept yet in {scope_in_words(session, everywhere=everywhere)}")
+        nothing = "nothing relevant to this is kept" if prompt else "nothing kept yet"
+        session.out.note(f"{nothing} in {scope_in_words(session, everywhere=everywhere)}")
 
 
 async def stats(*, filters: Filters = NO_FILTERS, session: Here) -> None:
@@ -121,9 +130,11 @@ async def stats(*, filters: Filters = NO_FILTERS, session: Here) -> None:
 def _show(out: Output, found: SearchResult, project_id: str | None, *, nothing: str) -> None:
     if out.as_json:
         out.json(found)
+    elif any(hit.why is not UNSET for hit in found.results):
+        out.say("\n".join(explained(hit) for hit in found.results))
     else:
         out.memories(found.results, project_id=project_id)
-        if not found.results:
-            out.note(nothing)
+    if not (found.results or out.as_json):
+        out.note(nothing)
     if found.notice is not None:
         out.note(found.notice)

@@ -33,7 +33,7 @@ def listed(
 ) -> tuple[ModelInfo, ...]:
     """Each model once: the one in use first, then the next, those kept, and what else is on this machine."""
     on_disk = {(model.name, model.revision): model for model in installed}
-    known = [_with_files(_kept(each), on_disk) for each in kept]
+    known = [_with_files(_kept(each, embedding), on_disk) for each in kept]
     for use, spec in ((ModelUse.CURRENT, embedding.embedder), (ModelUse.NEXT, _next_spec(embedding))):
         if spec and all(model.use is not use for model in known):  # it is loading, or cannot be loaded
             known.append(ModelInfo(use=use, name=spec.partition(":")[2] or spec, embedder=spec))
@@ -47,8 +47,13 @@ def _next_spec(embedding: EmbeddingStatus) -> str | None:
     return embedding.next.embedder if embedding.next else None
 
 
-def _kept(kept: KeptModel) -> ModelInfo:
-    use = ModelUse.CURRENT if kept.is_current else ModelUse.NEXT if kept.is_next else ModelUse.KEPT
+def _kept(kept: KeptModel, embedding: EmbeddingStatus) -> ModelInfo:
+    """Vectors of a model that is not loaded are kept, and of no use meanwhile."""
+    use = ModelUse.KEPT
+    if kept.is_current and embedding.model == kept.model.name:
+        use = ModelUse.CURRENT
+    elif kept.is_next and kept.spec == _next_spec(embedding):
+        use = ModelUse.NEXT
     return ModelInfo(
         use=use,
         name=kept.model.name,

@@ -98,7 +98,7 @@ class Searcher(Struct, frozen=True):
         return ranking.fuse(found, question, self.ranking), phrases
 
 
-_WEAK = "only weak matches: nothing here is likely to be what you mean"
+_WEAK = "only weak matches: they may not be what you mean"
 
 
 def why_by_words(status: EmbeddingStatus) -> str:

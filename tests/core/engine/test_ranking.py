@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from memory_core.engine.dates import named
 from memory_core.engine.ports import Candidate
 from memory_core.engine.ranking import RELEVANT, WEAK, Question, Ranking, coarse_pool, fuse, pool
 from memory_core.types import Explanation, Fusion, SearchHit, SearchMode
@@ -164,6 +165,16 @@ def test_a_memory_is_drawn_to_the_better_of_its_neighbours_and_does_not_get_past
     scores = {hit.id: hit.score for hit in found}
     assert scores == pytest.approx({"best": 0.8, "before": 0.44, "after": 0.38, "elsewhere": 0.3})
     assert why(found[1]).boosts == {"neighbour best": pytest.approx(0.24)}
+
+
+def test_what_was_kept_at_the_time_that_is_named_gains_and_nothing_is_left_out_for_it() -> None:
+    yesterday = AT - timedelta(days=1)
+    found = [candidate("now", 0.0, 0.5), candidate("then", 0.0, 0.4, created_at=yesterday), candidate("far", 0.0, 0.6)]
+
+    ordered = ranked(found, mode=SEMANTIC, when=named("what was said yesterday", AT), explain=True)
+
+    assert order(ordered) == ["far", "then", "now"]
+    assert why(ordered[1]).boosts == {"kept yesterday": 0.15}
 
 
 def test_what_contains_the_quoted_phrase_comes_before_all_else() -> None:

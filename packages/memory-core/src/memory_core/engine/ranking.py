@@ -11,6 +11,7 @@ from typing import NamedTuple
 from msgspec import Struct, structs
 
 from memory_core.engine import explaining
+from memory_core.engine.dates import When
 from memory_core.engine.ports import Candidate
 from memory_core.types import DEFAULT_SCORE, Fusion, Memory, SearchHit, SearchMode
 
@@ -45,13 +46,14 @@ class Ranking(Struct, frozen=True, kw_only=True):
     common by chance, or one that many memories hold, decides nothing. Meaning has the rest.
     `neighbour_pull` is how far a memory is drawn to the better of its two neighbours in the session it was kept in.
     `trust_weight` is the most that certainty and quality may move a score: enough to order near-ties, too little to
-    lift what fits worse.
+    lift what fits worse. `time_weight` is what a memory gains that was kept at the time the question names.
     """
 
     fusion: Fusion = Fusion.SCORES
     lexical_weight: float = 0.7
     neighbour_pull: float = 0.4
     trust_weight: float = 0.01
+    time_weight: float = 0.15
     rank_constant: int = 10  # of reciprocal rank fusion; 10 is better than the customary 60
 
 
@@ -59,7 +61,8 @@ class Question(Struct, frozen=True, kw_only=True):
     """What was asked, as far as the order depends on it.
 
     `noise` is the cosine that texts without any relation have in this model. Memories that contain all `phrases` come
-    before those that do not. `terms` are the query's; they are only looked at to `explain`.
+    before those that do not. `when` is the time that the question names. `terms` are the query's; they are only looked
+    at to `explain`.
     """
 
     mode: SearchMode
@@ -67,6 +70,7 @@ class Question(Struct, frozen=True, kw_only=True):
     min_score: float | None = None
     phrases: tuple[str, ...] = ()
     noise: float = 0.0
+    when: When | None = None
     terms: tuple[str, ...] = ()
     explain: bool = False
 
@@ -93,6 +97,8 @@ def fuse(candidates: Sequence[Candidate], question: Question, ranking: Ranking |
     ranking = ranking or Ranking()
     parts = [part for part in _parts(candidates, question) if part.counts(question)]
     _SCORERS[question.mode, ranking.fusion](parts, ranking)
+    if question.when is not None:
+        _favour_time(parts, question.when, ranking.time_weight)
     _pull_to_neighbours(parts, ranking.neighbour_pull)
     for part in parts:
         part.boost("trust", ranking.trust_weight * _trust(part.memory))
@@ -173,6 +179,12 @@ def _above_noise(cosine: float | None, noise: float) -> float | None:
 
 def _trust(memory: Memory) -> float:
     return (memory.certainty_score + memory.quality_score) / 2 - DEFAULT_SCORE
+
+
+def _favour_time(parts: Sequence[_Part], when: When, weight: float) -> None:
+    for part in parts:
+        if when.holds(part.memory.created_at):
+            part.boost(f"kept {when.words}", weight)
 
 
 def _pull_to_neighbours(parts: Sequence[_Part], pull: float) -> None:

@@ -5,12 +5,14 @@ a model stays with the service, order with `ranking`, SQL with the store.
 """
 
 import re
+from collections.abc import Callable
+from datetime import datetime
 
 import numpy as np
 from msgspec import Struct, structs
 from numpy.typing import NDArray
 
-from memory_core.engine import lexical, ranking
+from memory_core.engine import dates, lexical, ranking
 from memory_core.engine.ports import Probe, QueryVector, Store
 from memory_core.engine.ranking import Question, Ranked
 from memory_core.types import (
@@ -33,6 +35,7 @@ _SHOWN_PHRASE = 60
 class Searcher(Struct, frozen=True):
     store: Store
     ranking: ranking.Ranking
+    clock: Callable[[], datetime]
 
     def newest(self, query: SearchQuery) -> SearchResult:
         """What an empty query gives; the score is 0, since nothing was compared."""
@@ -92,6 +95,7 @@ class Searcher(Struct, frozen=True):
             min_score=query.min_score,
             phrases=phrases,
             noise=0.0 if vector is None else vector.noise,
+            when=dates.named(text, self.clock()),
             terms=terms,
             explain=query.explain,
         )

@@ -82,7 +82,7 @@ class MemoryService:
         self._clock = clock
         self._new_id = new_id
         self._patience_s = patience_s
-        self._searcher = Searcher(store, ranking or Ranking())
+        self._searcher = Searcher(store, ranking or Ranking(), clock)
         # Writes of their own: a long import must not keep searches waiting, nor the other way round.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="memory-writer")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="memory-reader")

@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands run as printed, and print what it says."""
+"""README and docs tell the truth: their commands run as printed, and print what they say."""
 
 import os
 from pathlib import Path
@@ -13,6 +13,10 @@ from support.sockets import free_port
 ROOT = Path(__file__).resolve().parents[2]
 # The port may be in use here: the commands run with another one.
 README = (ROOT / "README.md").read_text().replace("8420", str(free_port()))
+PAGES = {"README": README} | {page.stem: page.read_text() for page in sorted((ROOT / "docs").glob("*.md"))}
+SESSIONS = [
+    pytest.param(session, id=f"{name}: {session.heading}") for name, page in PAGES.items() for session in sessions(page)
+]
 
 
 def test_the_first_success_is_above_line_40() -> None:
@@ -21,13 +25,14 @@ def test_the_first_success_is_above_line_40() -> None:
     assert first < 40
 
 
-def test_commands_that_do_not_run_here_say_why() -> None:
-    assert unmarked(README) == []
-    assert all(len(why) > 10 for _, why in left_out(README))
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_that_do_not_run_here_say_why(page: str) -> None:
+    assert unmarked(PAGES[page]) == []
+    assert all(len(why) > 10 for _, why in left_out(PAGES[page]))
 
 
-@pytest.mark.parametrize("session", sessions(README), ids=lambda session: session.heading)
-def test_the_commands_run_and_print_what_the_readme_shows(session: Session, tmp_path: Path) -> None:
+@pytest.mark.parametrize("session", SESSIONS)
+def test_the_commands_run_and_print_what_the_page_shows(session: Session, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MEMORY_", "XDG_"))}

@@ -53,7 +53,9 @@ class AddArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class SearchArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    query: Annotated[str, Meta(description="Plain words, exact names or errors; id:1a2b3c4d shows one in full")] = ""
+    query: Annotated[
+        str, Meta(description='Plain words, names, errors, times; "quoted": word for word; id:1a2b3c4d: one in full')
+    ] = ""
     memory_type: MemoryType | None = None
     tags: Annotated[tuple[str, ...], Meta(description="Any of these")] = ()
     client_id: Annotated[str, Meta(description="The machine it was kept on")] | None = None

@@ -17,6 +17,7 @@ KEY = "benchmark"
 _READY = re.compile(r"listening on http://([\w.]+):(\d+)")
 _START_S = 120.0
 _STOP_S = 120.0
+_KEPT_S = 2.0  # the server closes a connection on which nothing was asked for 5 s
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -93,6 +94,7 @@ class Client:
 
     def __init__(self, host: str, port: int) -> None:
         self._connection = http.client.HTTPConnection(host, port, timeout=600)
+        self._answered = time.monotonic()
 
     def get(self, path: str) -> Any:  # Any: JSON
         return self._answer("GET", path, None, "application/json")
@@ -104,9 +106,12 @@ class Client:
         return self._answer("POST", path, body, "application/vnd.apache.parquet")
 
     def _answer(self, method: str, path: str, body: bytes | None, media: str) -> Any:
+        if time.monotonic() - self._answered > _KEPT_S:
+            self._connection.close()  # the next request opens it again
         self._connection.request(method, path, body, {"Content-Type": media, "X-API-Key": KEY})
         answer = self._connection.getresponse()
         content = answer.read()
+        self._answered = time.monotonic()
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path} was answered with {answer.status}: {content.decode()}")
         return json.loads(content)

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from memory_core.engine.ports import Candidate, StoreOptions
-from memory_core.engine.stores.duckdb import open_store, pieces, search, small
+from memory_core.engine.stores.duckdb import open_store, pieces, search
 from memory_core.engine.stores.duckdb.resident import Resident
 from memory_core.engine.stores.duckdb.scope import condition
 from memory_core.engine.stores.duckdb.store import DuckDBStore
@@ -20,11 +20,12 @@ from support.entries import MODEL, OTHER_MODEL, START, edited, embed, entry, ent
 MINE, OTHERS = Scope(project_id="mine", include_global=False), Scope(project_id="others", include_global=False)
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DuckDBStore]:
-    """Nothing is too few to be resident, and blocks are small enough to be several."""
-    monkeypatch.setattr(small, "EXACT", 0)
+@pytest.fixture(params=["signs", "numbers"])
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[DuckDBStore]:
+    """With resident numbers and without, in blocks that are small enough to be several."""
+    monkeypatch.setattr(pieces, "EXACT", 0 if request.param == "signs" else 1000)
     monkeypatch.setattr(pieces, "BLOCK", 16)
+    monkeypatch.setattr(pieces, "CHUNK", 16)
     store = open_store("", StoreOptions(data_dir=tmp_path, min_free_bytes=0))
     store.use_model(MODEL)
     yield store

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from memory_core.engine.ports import Candidate, Store, StoreOptions
-from memory_core.engine.stores.duckdb import open_store, search, small
+from memory_core.engine.stores.duckdb import open_store, pieces, search
 from memory_core.types import Scope
 from support.entries import MODEL, embed, entry, probe, random_vectors
 
@@ -25,7 +25,7 @@ PROBES = (
 def test_both_ways_give_the_same_candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: int) -> None:
     store = open_store("", StoreOptions(data_dir=tmp_path))
     _fill(store)
-    monkeypatch.setattr(small, "EXACT", exact)
+    monkeypatch.setattr(pieces, "EXACT", exact)
     for asked in PROBES:
         if exact and asked.coarse_pool < 400:
             continue  # an exact comparison of all may know better than a first pass over signs

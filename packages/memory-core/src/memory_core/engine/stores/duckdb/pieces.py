@@ -1,7 +1,7 @@
 """The signs of all vectors of one model, in memory: 48 bytes a vector of 384 numbers, compared 64 numbers at a time.
 
 The first pass of a search by meaning (Hamming distance of signs, Charikar 2002). Which rows are near enough is decided
-here; the numbers themselves stay in the database.
+here; the numbers themselves stay in the database, unless they are so few that all of them are compared at once.
 """
 
 from collections.abc import Mapping
@@ -11,30 +11,36 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from memory_core.engine.ports import Vectors
 from memory_core.engine.stores.duckdb.database import Cursor
-from memory_core.engine.stores.duckdb.vectors import VectorTable
+from memory_core.engine.stores.duckdb.vectors import VectorTable, sign_words
 
 BLOCK = 1 << 16  # rows that are compared at once, so that they stay near the processor, and copied when one is added
+EXACT = 20_000  # rows up to which the numbers are resident too; of 384 numbers they take 30 MB
+CHUNK = 1 << 11  # rows of numbers that are copied when one is added
 
 ROWS = "SELECT rowid, doc, b0 FROM {vectors}"
 NEW_ROWS = "SELECT doc, {words} FROM {vectors} WHERE rowid >= $first"
+NUMBERS = "SELECT unnest(embedding) AS number FROM (SELECT embedding FROM {vectors} WHERE rowid >= $first)"
 ALL_ROWS = "SELECT rowid, doc, {words} FROM {vectors}"
 
 Words = NDArray[np.uint64]
-Numbers = NDArray[np.int64]
+Docs = NDArray[np.int64]
+Places = NDArray[np.intp]  # which rows, as indices
 
 
 class Pieces(Struct, frozen=True, kw_only=True):
     """The rows of a table of vectors in its order, as one snapshot has them."""
 
     table: VectorTable
-    rowids: Numbers
-    docs: Numbers
+    rowids: NDArray[np.int64]
+    docs: Docs
     blocks: tuple[Words, ...]  # of shape (words, up to BLOCK rows)
-    order: NDArray[np.intp]  # places by document, those of one document as they stand
-    sorted_docs: Numbers
+    numbers: tuple[Vectors, ...]  # of shape (up to CHUNK rows, dimension); none where there are more than EXACT rows
+    order: Places  # by document, those of one document as they stand
+    sorted_docs: Docs
 
-    def places_within(self, docs: Numbers) -> NDArray[np.intp]:
+    def places_within(self, docs: Docs) -> Places:
         """Of many documents, ascending: by a table of all numbers that documents have."""
         if not len(self.docs):
             return np.empty(0, dtype=np.intp)
@@ -42,14 +48,21 @@ class Pieces(Struct, frozen=True, kw_only=True):
         within[docs[docs < len(within)]] = True
         return np.flatnonzero(within[self.docs])
 
-    def places_of(self, docs: Numbers) -> NDArray[np.intp]:
+    def places_of(self, docs: Docs) -> Places:
         """Of a few documents: by bisection."""
         starts = np.searchsorted(self.sorted_docs, docs, side="left")
         counts = np.searchsorted(self.sorted_docs, docs, side="right") - starts
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         return np.asarray(self.order[np.repeat(starts, counts) + within])
 
-    def nearest(self, signs: Words, places: NDArray[np.intp], count: int) -> Numbers:
+    def products(self, vector: NDArray[np.float32]) -> NDArray[np.float64] | None:
+        """Of every row with `vector`; null where the numbers are not resident."""
+        if not self.numbers:
+            return None
+        # No `@`: BLAS would use several threads, which wait for each other 40 ms where the machine is busy.
+        return np.concatenate([np.vecdot(chunk, vector) for chunk in self.numbers]).astype(np.float64)
+
+    def nearest(self, signs: Words, places: Places, count: int) -> Docs:
         """The documents of the `count` pieces at `places` whose signs differ least; of equal ones the older."""
         docs = self.docs
         distance = self._distances(signs)
@@ -83,22 +96,59 @@ def read_pieces(cursor: Cursor, table: VectorTable, before: Pieces | None) -> Pi
     if not (np.array_equal(docs[:known], before.docs) and _begin_with(found["b0"], before.blocks)):
         return _read(cursor, table)
     if known == len(docs):
-        return _pieces(table, rowids, docs, before.blocks)
+        return _pieces(cursor, table, rowids, docs, before.blocks, before.numbers)
     question = NEW_ROWS.format(words=", ".join(table.words), vectors=table.name)
     new = cursor.execute(question, {"first": int(rowids[known])}).fetchnumpy()
     if not np.array_equal(new["doc"], docs[known:]):
         return _read(cursor, table)  # a checkpoint has moved rows between the two statements
-    return _pieces(table, rowids, docs, _extended(before.blocks, _words(table, new)))
+    return _pieces(cursor, table, rowids, docs, _extended(before.blocks, _words(table, new)), before.numbers)
 
 
 def _read(cursor: Cursor, table: VectorTable) -> Pieces:
     found = cursor.execute(ALL_ROWS.format(words=", ".join(table.words), vectors=table.name)).fetchnumpy()
-    return _pieces(table, found["rowid"], found["doc"], _extended((), _words(table, found)))
+    return _pieces(cursor, table, found["rowid"], found["doc"], _extended((), _words(table, found)), ())
 
 
-def _pieces(table: VectorTable, rowids: Numbers, docs: Numbers, blocks: tuple[Words, ...]) -> Pieces:
+def _pieces(
+    cursor: Cursor,
+    table: VectorTable,
+    rowids: NDArray[np.int64],
+    docs: Docs,
+    blocks: tuple[Words, ...],
+    numbers: tuple[Vectors, ...],
+) -> Pieces:
     order = np.argsort(docs, kind="stable")
-    return Pieces(table=table, rowids=rowids, docs=docs, blocks=blocks, order=order, sorted_docs=docs[order])
+    return Pieces(
+        table=table,
+        rowids=rowids,
+        docs=docs,
+        blocks=blocks,
+        numbers=_numbers(cursor, table, rowids, blocks, numbers) if len(docs) <= EXACT else (),
+        order=order,
+        sorted_docs=docs[order],
+    )
+
+
+def _numbers(
+    cursor: Cursor,
+    table: VectorTable,
+    rowids: NDArray[np.int64],
+    blocks: tuple[Words, ...],
+    before: tuple[Vectors, ...],
+) -> tuple[Vectors, ...]:
+    """`before`, which leads them, and what is new; none if a checkpoint has moved rows since `blocks` were read."""
+    known = sum(map(len, before))
+    if known == len(rowids):
+        return before
+    question = NUMBERS.format(vectors=table.name)
+    values = cursor.execute(question, {"first": int(rowids[known])}).fetchnumpy()["number"]
+    new = np.asarray(values, dtype=np.float32).reshape(-1, table.model.dimension)
+    if not np.array_equal(sign_words(new).T, np.concatenate(blocks, axis=1)[:, known:]):
+        return ()
+    if before and len(before[-1]) < CHUNK:
+        *full, last = before
+        before, new = tuple(full), np.concatenate([last, new])
+    return (*before, *(np.ascontiguousarray(new[at : at + CHUNK]) for at in range(0, len(new), CHUNK)))
 
 
 def _begin_with(first_words: Words, blocks: tuple[Words, ...]) -> bool:

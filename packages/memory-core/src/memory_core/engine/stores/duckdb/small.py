@@ -12,24 +12,22 @@ from numpy.typing import NDArray
 
 from memory_core.engine.ports import Probe
 from memory_core.engine.stores.duckdb.database import Cursor
+from memory_core.engine.stores.duckdb.pieces import Docs, Pieces
 from memory_core.engine.stores.duckdb.resident import Documents, Moment
 from memory_core.engine.stores.duckdb.scope import Condition
 from memory_core.engine.stores.duckdb.scored import Scored
 from memory_core.engine.stores.duckdb.vectors import VectorTable, sign_words
-
-# Up to so many memories in the store, all are compared exactly: to leave some out costs more than to compare them.
-EXACT = 2_000
 
 HITS = """
 SELECT list_position($terms::VARCHAR[], term) - 1 AS term, doc, tf, dl
 FROM (SELECT term, doc, tf, dl FROM postings UNION ALL SELECT term, doc, tf, dl FROM postings_delta)
 WHERE term = ANY($terms::VARCHAR[])
 """
-PRODUCTS = "SELECT doc, array_inner_product(embedding, $vector::FLOAT[{dimension}]) AS product FROM {vectors}"
-PRODUCTS_OF = f"{PRODUCTS} WHERE doc = ANY($docs::BIGINT[])"
-PRODUCTS_AT = f"{PRODUCTS} WHERE rowid = ANY($rowids::BIGINT[])"
+PRODUCTS = """
+SELECT doc, array_inner_product(embedding, $vector::FLOAT[{dimension}]) AS product FROM {vectors}
+WHERE {column} = ANY($values::BIGINT[])
+"""
 
-Docs = NDArray[np.int64]  # revisions, ascending
 Scores = NDArray[np.float64]  # one for each of some revisions
 
 
@@ -61,6 +59,7 @@ class Small:
         self._scope = moment.documents(cursor, where)
         self._words = Words()
         self._cosines: dict[int, float | None] = {}
+        self._products_of_all: Scores | None = None
 
     def best(self) -> Sequence[int]:
         if not len(self._scope.docs):
@@ -89,40 +88,49 @@ class Small:
         return scores
 
     def _near(self, table: VectorTable) -> Docs:
-        """What is worth an exact comparison: a small scope as a whole, else what the signs say."""
+        """What is to be compared: a small scope as a whole, else the nearest of it, by signs where they are many."""
         count = self._probe.coarse_pool
-        if self._moment.total(self._cursor) <= EXACT or len(self._scope.docs) <= count:
+        if len(self._scope.docs) <= count:
             return self._scope.docs
         pieces = self._moment.pieces(self._cursor, table)
         places = self._moment.rows(self._cursor, self._where, table)
-        return pieces.nearest(sign_words(_vector(self._probe)[np.newaxis])[0], places, count)
+        if (products := self._resident_products(pieces)) is None:
+            return pieces.nearest(sign_words(_vector(self._probe)[np.newaxis])[0], places, count)
+        if len(places) > count:
+            places = places[np.argpartition(-products[places], count)[:count]]
+        return np.unique(pieces.docs[places])
+
+    def _resident_products(self, pieces: Pieces) -> Scores | None:
+        if self._products_of_all is None:
+            self._products_of_all = pieces.products(_vector(self._probe))
+        return self._products_of_all
 
     def _compare(self, table: VectorTable, docs: Docs) -> tuple[Docs, Scores]:
         """Those of `docs` that have a vector, and their cosines."""
         found, products = self._products(table, docs)
-        inside = np.isin(found, docs)
-        known, places, pieces = np.unique(found[inside], return_inverse=True, return_counts=True)
+        known, places, pieces = np.unique(found, return_inverse=True, return_counts=True)
         best = np.full(len(known), -np.inf)
-        np.maximum.at(best, places, products[inside])
+        np.maximum.at(best, places, products)
         cosines = best - self._probe.piece_penalty * np.log(pieces)
         self._cosines |= dict.fromkeys(docs.tolist()) | dict(zip(known.tolist(), cosines.tolist(), strict=True))
         return known, cosines
 
     def _products(self, table: VectorTable, docs: Docs) -> tuple[Docs, Scores]:
-        """Of each piece of `docs`, and maybe of others."""
-        if self._moment.total(self._cursor) <= EXACT:
-            return self._asked_products(table, PRODUCTS)
+        """Of each piece of `docs`."""
         pieces = self._moment.pieces(self._cursor, table)
         places = pieces.places_of(docs)
-        found, products = self._asked_products(table, PRODUCTS_AT, rowids=pieces.rowids[places].tolist())
-        if not np.array_equal(np.sort(found), np.sort(pieces.docs[places])):
-            # A checkpoint moves rows under a snapshot that is open: they are where they were no more.
-            return self._asked_products(table, PRODUCTS_OF, docs=docs.tolist())
-        return found, products
+        if (products := self._resident_products(pieces)) is not None:
+            return pieces.docs[places], products[places]
+        found, some = self._asked_products(table, "rowid", pieces.rowids[places])
+        if np.array_equal(np.sort(found), np.sort(pieces.docs[places])):
+            return found, some
+        # A checkpoint moves rows under a snapshot that is open: they are where they were no more.
+        return self._asked_products(table, "doc", docs)
 
-    def _asked_products(self, table: VectorTable, question: str, **values: list[int]) -> tuple[Docs, Scores]:
-        question = question.format(vectors=table.name, dimension=table.model.dimension)
-        found = self._cursor.execute(question, {"vector": _vector(self._probe).tolist(), **values}).fetchnumpy()
+    def _asked_products(self, table: VectorTable, column: str, values: NDArray[np.int64]) -> tuple[Docs, Scores]:
+        question = PRODUCTS.format(column=column, vectors=table.name, dimension=table.model.dimension)
+        asked = {"vector": _vector(self._probe).tolist(), "values": values.tolist()}
+        found = self._cursor.execute(question, asked).fetchnumpy()
         return np.asarray(found["doc"]), np.asarray(found["product"], dtype=np.float64)
 
 

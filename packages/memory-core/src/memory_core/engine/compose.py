@@ -61,8 +61,12 @@ def open_engine(options: EngineOptions) -> MemoryService:
         check_embedder(options.embedder)
     _embedder_options(options)  # refuses a wrong address or key now, not in the background
     store = _open_store(options)
-    store.reindex(ANALYSER_VERSION, lambda memory: entry(memory).terms)
-    chosen = options.embedder or store.note(NOTE) or DEFAULT_EMBEDDER
+    try:
+        store.reindex(ANALYSER_VERSION, lambda memory: entry(memory).terms)
+        chosen = options.embedder or store.note(NOTE) or DEFAULT_EMBEDDER
+    except BaseException:
+        store.close()
+        raise
     return MemoryService(
         store,
         EmbeddingQueue(
@@ -100,9 +104,11 @@ def _open_store(options: EngineOptions) -> Store:
 
 def check_embedder(spec: str) -> None:
     """Raise InvalidError unless the word before the colon names an embedder."""
-    word, _, _ = spec.partition(":")
+    word, colon, _ = spec.partition(":")
     if word != NO_EMBEDDER:
         _entry_point(_EMBEDDERS, "embedder", word, NO_EMBEDDER)
+    elif colon:
+        raise InvalidError(f"{spec!r} names no embedder; none takes nothing after it")
 
 
 def _load(options: EngineOptions, spec: str) -> Embedder:

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from memory_core.engine.backlog import Pause
 from memory_core.engine.ports import ModelIdentity, QueryVector, Store
 from memory_core.engine.queries import Queries
+from memory_core.engine.standing import coming, standing
 from memory_core.engine.succession import Live, Load, Succession
 from memory_core.engine.waiting import Waiting, at_most
 from memory_core.errors import MemoryServiceError
-from memory_core.types import EmbeddingState, EmbeddingStatus, Memory, NextModel
+from memory_core.types import EmbeddingStatus, Memory
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Pauses(Struct, frozen=True, kw_only=True):
 
 
 class EmbeddingQueue:
-    """`load` is called in the queue's own thread and may take its time; a null `embedder` switches embedding off.
+    """`load` may take its time, in a thread of the queue's; a null `embedder` switches embedding off.
 
     `text_of` says what of a memory is embedded. What fails is counted, logged by the memory's id, and tried again.
     """
@@ -53,20 +55,17 @@ class EmbeddingQueue:
     ) -> None:
         self._store = store
         self._pauses = pauses or Pauses()
-        self._models = Succession(store, load, text_of, pause=self._pauses.memory)
+        self._models = Succession(store, load, text_of, pause=self._pauses.memory, loaded=self._urge)
         self._thread: threading.Thread | None = None
         self._queries = Queries()
         self._for_model, self._for_work = Waiting(), Waiting()
-        # The thread's own: tries in a row that failed, to load the model and to use the store.
-        self._unloaded = self._failed_in_a_row = 0
-        self._next_try = 0.0  # to load the model, on the monotonic clock
-        self._resumed = False
         # The condition's lock guards all below.
         self._changed = threading.Condition()
         self._wanted = embedder
         self._loading_since = time.monotonic()
         self._unloadable: str | None = None  # why the wanted model could not be loaded
-        self._trouble: str | None = None  # why the store takes no vectors, or the model makes none
+        self._unloaded = 0  # tries in a row
+        self._next_try = 0.0  # to load it, on the monotonic clock
         self._asked = self._urged = self._closing = False
 
     def start(self) -> None:
@@ -79,6 +78,8 @@ class EmbeddingQueue:
         """From now on this one, or none; the one in use serves until it has vectors of everything. Returns at once."""
         with self._changed:
             self._wanted = embedder
+            self._unloadable, self._unloaded = None, 0
+            self._loading_since = time.monotonic()
         self.retry()
         self.start()
 
@@ -90,15 +91,13 @@ class EmbeddingQueue:
 
     def retry(self) -> None:
         """Forget what failed and try at once, the model too."""
-        for live in (self._models.serving, self._models.arriving):
-            if live is not None:
-                live.backlog.forget_failures()
+        for live in self._live():
+            live.retry()
         with self._changed:
-            self._asked = self._urged = True
             if self._unloadable:
                 self._unloadable = None
                 self._loading_since = time.monotonic()
-            self._changed.notify_all()
+        self._urge()
 
     @property
     def model(self) -> ModelIdentity | None:
@@ -109,21 +108,12 @@ class EmbeddingQueue:
     def status(self, *, with_next: bool = True) -> EmbeddingStatus:
         """Asks the store for a number or two, and nothing that could take time."""
         live, arriving = self._models.serving, self._models.arriving
-        off = self._wanted is None or self._closing
-        pending = 0 if off else self._store.count_pending()
-        failed = min(live.backlog.failed, pending) if live else 0  # one that was deleted since does not count
         with self._changed:
-            wanted, unloadable, trouble = self._wanted, self._unloadable, self._trouble
-        return EmbeddingStatus(
-            state=_state(wanted, live, unloadable or trouble),
-            model=live.embedder.model.name if live else None,
-            dimension=live.embedder.model.dimension if live else None,
-            pending=pending,
-            failed=failed,
-            detail=(None if live else unloadable) or trouble or _about(failed),
-            embedder=live.spec if live else wanted,
-            next=self._next(wanted, arriving, unloadable) if with_next and live and live.spec != wanted else None,
-        )
+            wanted, unloadable = None if self._closing else self._wanted, self._unloadable
+        status = standing(self._store, wanted, live, unloadable)
+        if wanted is None or live is None or live.spec == wanted or not with_next:
+            return status
+        return replace(status, next=coming(self._store, wanted, arriving, unloadable))
 
     async def query_vector(self, text: str, *, wait_s: float) -> QueryVector | None:
         """Null where there is no model within `wait_s` seconds."""
@@ -150,6 +140,10 @@ class EmbeddingQueue:
             return vector
         return None
 
+    async def wait_for_change(self) -> None:
+        """After ModelChangedError: until queries are embedded by the model that the store compares with."""
+        await asyncio.to_thread(self._models.wait_for_change)
+
     async def settle(self, *, wait_s: float) -> None:
         """Wait until what is pending now is embedded, if that is little, at most `wait_s` seconds."""
         live = self._models.serving
@@ -159,7 +153,7 @@ class EmbeddingQueue:
         pending = await asyncio.to_thread(self._store.count_pending)
         failed = live.backlog.failed if live else 0
         with self._changed:
-            if self._trouble or self._closing or not 0 < pending - failed <= LITTLE_WORK:
+            if (live and live.trouble) or self._closing or not 0 < pending - failed <= LITTLE_WORK:
                 return
             done = self._for_work.join()
             self._asked = True
@@ -175,27 +169,17 @@ class EmbeddingQueue:
             self._thread.join(CLOSE_S)
         self._wake_everyone()
 
-    def _next(self, wanted: str | None, arriving: Live | None, unloadable: str | None) -> NextModel | None:
-        if wanted is None:
-            return None
-        if arriving is None or arriving.spec != wanted:
-            state = EmbeddingState.UNAVAILABLE if unloadable else EmbeddingState.LOADING
-            return NextModel(embedder=wanted, state=state, detail=unloadable)
-        model = arriving.embedder.model
-        pending = self._store.count_pending(model)
-        failed = min(arriving.backlog.failed, pending)
-        return NextModel(
-            embedder=wanted,
-            state=EmbeddingState.READY,
-            model=model.name,
-            pending=pending,
-            failed=failed,
-            detail=_about(failed),
-        )
+    def _live(self) -> list[Live]:
+        return [live for live in (self._models.serving, self._models.arriving) if live is not None]
 
     def _loads_soon(self) -> bool:
         patient = time.monotonic() - self._loading_since < PATIENCE_S
         return self._wanted is not None and not self._unloadable and patient and not self._closing
+
+    def _urge(self) -> None:
+        with self._changed:
+            self._asked = self._urged = True
+            self._changed.notify_all()
 
     # From here on: the thread.
 
@@ -205,7 +189,7 @@ class EmbeddingQueue:
                 self._rest(self._step())
         finally:
             self._wake_everyone()
-            self._models.close()
+            self._models.end()
 
     def _step(self) -> float | None:
         """Bring the wanted model and embed all that is pending; the seconds to rest, null for until something happens.
@@ -213,52 +197,44 @@ class EmbeddingQueue:
         What can be done is done whether or not the wanted model can be had.
         """
         wanted = self._wanted
-        if wanted is None:
-            self._models.close()
-            return None
-        try:
-            if not self._resumed:
-                self._models.resume(wanted)
-                self._resumed = True
-            next_try = self._bring(wanted)
-            while self._wanted == wanted and self._next_page():
-                self._failed_in_a_row = 0
-        except Exception as error:  # noqa: BLE001 - logged and shown; this thread must live on
-            self._failed_in_a_row += 1
-            self._in_trouble(_said(error, "Embeddings cannot be saved"), error)
-            return self._pauses.store.after(self._failed_in_a_row)
-        self._failed_in_a_row = 0
-        with self._changed:
-            self._trouble = None
-        due = [live.backlog.next_due() for live in (self._models.serving, self._models.arriving) if live]
-        return min((each for each in [next_try, *due] if each is not None), default=None)
+        next_try = self._bring(wanted)
+        while wanted is not None and self._wanted == wanted and self._next_page():
+            pass
+        due = [next_try, *(live.next_due() for live in self._live())]
+        return min((each for each in due if each is not None), default=None)
 
-    def _bring(self, wanted: str) -> float | None:
-        """The seconds until the next try, where it cannot be loaded. Raises what the store raises."""
-        if self._models.fits(wanted) or self._closing:
-            return None
+    def _bring(self, wanted: str | None) -> float | None:
+        """The seconds until the next try, where it cannot be had."""
         with self._changed:
             pause = self._next_try - time.monotonic() if self._unloadable else 0.0
         if pause > 0:
             return pause
         try:
-            self._models.load(wanted)
-        except Exception as error:  # whatever a model's libraries raise; logged below
-            self._unloaded += 1
-            pause = self._pauses.model.after(self._unloaded)
-            with self._changed:
-                self._unloadable = _said(error, "The embedding model could not be loaded")
-                self._next_try = time.monotonic() + pause
-            log.warning("%s", self._unloadable, exc_info=None if isinstance(error, MemoryServiceError) else error)
-            self._wake_everyone()
-            return pause
-        self._unloaded = 0
-        if not self._closing:  # it may have been closed while the model loaded
-            self._models.place()
-            with self._changed:
-                self._unloadable = None
+            if wanted is None:
+                self._models.switch_off()
+                self._wake_everyone()
+                return None
+            self._models.resume(wanted)
+            is_there = self._models.bring(wanted)
+        except Exception as error:  # noqa: BLE001 - logged and shown; this thread must live on
+            return self._cannot_be_had(wanted, error)
+        with self._changed:
+            if is_there and self._wanted == wanted:
+                self._unloadable, self._unloaded = None, 0
+        if self._models.serving is not None:
             self._for_model.wake()
         return None
+
+    def _cannot_be_had(self, wanted: str | None, error: Exception) -> float:
+        sentence = _logged("The embedding model could not be loaded", error)
+        with self._changed:
+            if self._wanted != wanted:
+                return 0.0  # another one was chosen meanwhile
+            self._unloaded += 1
+            pause = self._pauses.model.after(self._unloaded)
+            self._unloadable, self._next_try = sentence, time.monotonic() + pause
+        self._wake_everyone()
+        return pause
 
     def _next_page(self) -> bool:
         """Whether there is more. What was just stored comes before what only waits for another model.
@@ -269,50 +245,43 @@ class EmbeddingQueue:
             self._asked = False
             waiting = self._for_work.present()
         serving, arriving = self._models.serving, self._models.arriving
-        if serving is not None and serving.backlog.page(serving.embedder, lambda: self._closing):
+        if serving is not None and self._page(serving, lambda: self._closing):
             return True
         self._for_work.wake(waiting)
         if self._closing or arriving is None:
             return False
-        if arriving.backlog.page(arriving.embedder, lambda: self._closing or self._asked) or self._asked:
-            return not self._closing
-        return self._models.hand_over()
+        more = self._page(arriving, lambda: self._closing or self._asked or self._wanted != arriving.spec)
+        return (more or self._asked or self._models.serving is not serving) and not self._closing
 
-    def _in_trouble(self, sentence: str, error: Exception) -> None:
-        log.warning("%s", sentence, exc_info=None if isinstance(error, MemoryServiceError) else error)
-        with self._changed:
-            self._trouble = sentence
-        self._wake_everyone()
+    def _page(self, live: Live, stopping: Callable[[], bool]) -> bool:
+        """Whether there is more, of this model. One that is in trouble holds up no other."""
+        if live.pause_s() > 0:
+            return False
+        try:
+            more = live.backlog.page(live.embedder, stopping)
+            if live is self._models.arriving and not more and not stopping():
+                self._models.hand_over()
+        except Exception as error:  # noqa: BLE001 - logged and shown; this thread must live on
+            live.in_trouble(_logged("Embeddings cannot be saved", error), self._pauses.store)
+            self._wake_everyone()
+            return False
+        live.out_of_trouble()
+        return more
 
     def _rest(self, pause_s: float | None) -> None:
-        """Until the pause is over or someone urges; until work arrives, too, unless there is trouble."""
+        """Until the pause is over, work arrives, or someone urges."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closing or self._urged or (self._asked and self._trouble is None), timeout=pause_s
-            )
-            self._urged = False
+            self._changed.wait_for(lambda: self._closing or self._urged or self._asked, timeout=pause_s)
+            self._urged = self._asked = False
 
     def _wake_everyone(self) -> None:
         self._for_model.wake()
         self._for_work.wake()
 
 
-def _state(wanted: str | None, live: Live | None, trouble: str | None) -> EmbeddingState:
-    if wanted is None:
-        return EmbeddingState.OFF
-    if live is not None:
-        return EmbeddingState.READY
-    return EmbeddingState.UNAVAILABLE if trouble else EmbeddingState.LOADING
-
-
-def _said(error: Exception, otherwise: str) -> str:
-    """Errors of ours are sentences already."""
-    return str(error) if isinstance(error, MemoryServiceError) else f"{otherwise}: {error}"
-
-
-def _about(failed: int) -> str | None:
-    if failed == 0:
-        return None
-    return (
-        f"{failed} {'memory' if failed == 1 else 'memories'} could not be embedded; the log says why, they are retried"
-    )
+def _logged(what: str, error: Exception) -> str:
+    """What is said of it: errors of ours are sentences already."""
+    ours = isinstance(error, MemoryServiceError)
+    sentence = str(error) if ours else f"{what}: {error}"
+    log.warning("%s", sentence, exc_info=None if ours else error)
+    return sentence

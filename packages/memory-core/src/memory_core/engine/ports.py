@@ -247,9 +247,12 @@ class Store(Protocol):
         """Everything, the trash included, in batches, as of one moment."""
         ...
 
-    def import_entries(self, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[Memory]:
-        """Insert what is not here yet, with vectors of the current model.
+    def import_entries(
+        self, entries: Sequence[tuple[Entry, Vectors | None]], *, model: ModelIdentity | None = None
+    ) -> list[Memory]:
+        """Insert what is not here yet, with vectors of `model` (null: the current one).
 
+        Where another model is in use by now, the vectors are left behind, and those memories are pending.
         For each entry whose id was here already, be it from an entry before, the memory that stays as it was.
         """
         ...

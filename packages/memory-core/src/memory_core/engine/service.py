@@ -19,7 +19,7 @@ from memory_core import checks
 from memory_core.engine import context, ids, lexical, transfer
 from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog, listed
 from memory_core.engine.embedding import EmbeddingQueue
-from memory_core.engine.ports import Entry, ModelChangedError, QueryVector, Store
+from memory_core.engine.ports import EmbeddedEntry, Entry, ModelChangedError, QueryVector, Store
 from memory_core.engine.ranking import Ranking
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
 from memory_core.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
@@ -170,7 +170,7 @@ class MemoryService:
             return await self._read(self._searcher.newest, query)
         if query.search_mode is SearchMode.KEYWORD:
             return await self._read(self._searcher.search, text, None, query)
-        return await _once_more(lambda: self._searched(text, query))
+        return await self._once_more(lambda: self._searched(text, query))
 
     async def _searched(self, text: str, query: SearchQuery) -> SearchResult:
         return await self._read(self._found, text, await self._query_vector(text), query)
@@ -192,7 +192,7 @@ class MemoryService:
     async def similar(self, memory_id: str, *, limit: int = 10) -> SearchResult:
         checks.limit(limit)
         similar = functools.partial(self._similar, memory_id, limit)
-        return await _once_more(lambda: self._read(similar))
+        return await self._once_more(lambda: self._read(similar))
 
     def _similar(self, memory_id: str, limit: int) -> SearchResult:
         return self._searcher.similar(self._get(memory_id), limit=limit)
@@ -203,7 +203,7 @@ class MemoryService:
         text = (query.query or "").strip()
         if not text:
             return await self._read(self._context, query, self._clock())
-        return await _once_more(lambda: self._relevant(text, query))
+        return await self._once_more(lambda: self._relevant(text, query))
 
     async def _relevant(self, text: str, query: ContextQuery) -> Context:
         vector = await self._embeddings.query_vector(text, wait_s=0)
@@ -282,17 +282,27 @@ class MemoryService:
 
     async def import_parquet(self, path: Path, *, progress: Progress | None = None) -> ImportReport:
         """Each batch is a transaction, so that other writes have their turn; repeating finishes what broke off."""
-        model = self._embeddings.model
         batches = self._parquet.read(path)
         report = ImportReport(imported=0, unchanged=0)
         done = 0
         while batch := await self._read(next, batches, None):
-            report = transfer.together(report, await self._write(transfer.take_in, self._store, batch, model))
+            report = transfer.together(report, await self._write(self._take_in, batch))
             done += len(batch)
             if progress is not None:
                 progress(done, None)
         self._embeddings.notify()
         return report
+
+    def _take_in(self, batch: Sequence[EmbeddedEntry]) -> ImportReport:
+        return transfer.take_in(self._store, batch, self._embeddings.model)
+
+    async def _once_more(self, asked: Callable[[], Awaitable[T]]) -> T:
+        """Another model may take over between embedding a query and comparing it; embedded anew, it fits that one."""
+        try:
+            return await asked()
+        except ModelChangedError:
+            await self._embeddings.wait_for_change()
+            return await asked()
 
     async def _status(self) -> EmbeddingStatus:
         return await self._read(self._embeddings.status)
@@ -318,14 +328,6 @@ class MemoryService:
         except RuntimeError as closed:
             raise UnavailableError("the memory service is stopping; try again in a moment") from closed
         return await asyncio.wrap_future(future)
-
-
-async def _once_more(asked: Callable[[], Awaitable[T]]) -> T:
-    """Another model may take over between embedding a query and comparing it; embedded anew, it fits that one."""
-    try:
-        return await asked()
-    except ModelChangedError:
-        return await asked()
 
 
 def _outside_trash(memory: Memory) -> Memory:

@@ -22,8 +22,8 @@ class Parquet(NamedTuple):
 
 
 def take_in(store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None) -> ImportReport:
-    """Insert what is not here; another model's vectors are left behind, those memories are embedded anew."""
-    known = store.import_entries([(lexical.entry(e.memory), _vectors(e, model)) for e in batch])
+    """Insert what is not here, with vectors of `model` if that is in use; other memories are embedded anew."""
+    known = store.import_entries([(lexical.entry(e.memory), _vectors(e, model)) for e in batch], model=model)
     here = {memory.id: memory for memory in known}
     conflicts = [e.memory.id for e in batch if e.memory.id in here and e.memory != here[e.memory.id]]
     return ImportReport(

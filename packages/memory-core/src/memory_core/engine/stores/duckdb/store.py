@@ -48,6 +48,8 @@ class DuckDBStore:
         self._snapshots = path.parent / "snapshots"
         self._backups = path.parent / "backups"
         self._resident = Resident()
+        # How many commits there had been, and what `count_pending` then gave for which model.
+        self._last_count: tuple[int, ModelIdentity | None, int] = (-1, None, 0)
         self._lock: FileLock = opening.take(path)
         try:
             self._db = self._open(migrations)
@@ -114,8 +116,8 @@ class DuckDBStore:
 
     def use_model(self, model: ModelIdentity, *, spec: str | None = None) -> None:
         with self._db.read() as cursor:
-            table = embeddings.current_table(cursor)
-        if table is None or (table.model, table.spec) != (model, spec or table.spec):
+            is_in_use = embeddings.is_in_use(cursor, model, spec)
+        if not is_in_use:
             with self._db.write() as cursor:
                 embeddings.make_current(cursor, model, spec)
 
@@ -128,8 +130,13 @@ class DuckDBStore:
             return embeddings.pending(cursor, model, limit=limit, exclude=exclude)
 
     def count_pending(self, model: ModelIdentity | None = None) -> int:
-        with self._db.read() as cursor:
-            return embeddings.count_pending(cursor, model)
+        commits, of_model, count = self._last_count
+        if (commits, of_model) == (self._db.commits, model):  # every search asks for it, twice
+            return count
+        with self._db.snapshot() as (cursor, seen):
+            count = embeddings.count_pending(cursor, model)
+        self._last_count = (-1 if seen is None else seen, model, count)
+        return count
 
     def set_vectors(self, vectors: Mapping[int, Vectors], *, model: ModelIdentity | None = None) -> int:
         with self._db.write() as cursor:
@@ -159,9 +166,11 @@ class DuckDBStore:
         with self._db.read() as cursor:
             yield from transfer.export(cursor)
 
-    def import_entries(self, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[Memory]:
+    def import_entries(
+        self, entries: Sequence[tuple[Entry, Vectors | None]], *, model: ModelIdentity | None = None
+    ) -> list[Memory]:
         with self._db.write() as cursor:
-            return transfer.import_entries(cursor, entries)
+            return transfer.import_entries(cursor, entries, model)
 
     def backup(self, folder: Path) -> Path:
         target = folder.absolute() / maintenance.copy_name(self._path.stem, "")

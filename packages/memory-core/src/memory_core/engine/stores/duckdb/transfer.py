@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from memory_core.engine.ports import EmbeddedEntry, Entry, Vectors, check_vectors
+from memory_core.engine.ports import EmbeddedEntry, Entry, ModelIdentity, Vectors, check_vectors
 from memory_core.engine.stores.duckdb import vectors, writes
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
@@ -38,7 +38,9 @@ def _batch(cursor: Cursor, table: VectorTable | None, low: int, high: int) -> li
     ]
 
 
-def import_entries(cursor: Cursor, entries: Sequence[tuple[Entry, Vectors | None]]) -> list[Memory]:
+def import_entries(
+    cursor: Cursor, entries: Sequence[tuple[Entry, Vectors | None]], model: ModelIdentity | None
+) -> list[Memory]:
     """What stays as it was, for each entry whose id was here already, one given twice included."""
     ids = [entry.memory.id for entry, _ in entries]
     rows = cursor.execute(HERE.format(columns=COLUMNS), {"ids": ids}).fetchall()
@@ -54,12 +56,14 @@ def import_entries(cursor: Cursor, entries: Sequence[tuple[Entry, Vectors | None
     docs = writes.insert(cursor, [entry for entry, _ in new])
     embedded = {doc: given for doc, (_, given) in zip(docs, new, strict=True) if given is not None}
     if embedded:
-        _embed(cursor, embedded)
+        _embed(cursor, embedded, model)
     return known
 
 
-def _embed(cursor: Cursor, embedded: dict[int, Vectors]) -> None:
+def _embed(cursor: Cursor, embedded: dict[int, Vectors], model: ModelIdentity | None) -> None:
     table = vectors.table_in_use(cursor)
+    if model is not None and table.model != model:
+        return  # another one took over since these were read
     for given in embedded.values():
         check_vectors(given, table.model)
     vectors.insert_vectors(cursor, table, embedded)

@@ -127,6 +127,14 @@ def kept_models(cursor: Cursor) -> list[KeptModel]:
     ]
 
 
+def is_in_use(cursor: Cursor, model: ModelIdentity, spec: str | None) -> bool:
+    """Whether this is the current model, by this spec, and no other is to follow."""
+    tables = all_tables(cursor)
+    return not any(table.is_next for table in tables) and any(
+        table.is_current and (table.model, table.spec) == (model, spec or table.spec) for table in tables
+    )
+
+
 def make_current(cursor: Cursor, model: ModelIdentity, spec: str | None) -> None:
     table = _prepared(cursor, model, spec)
     cursor.execute(SET_CURRENT, {"key": table.key}).fetchall()

@@ -59,9 +59,9 @@ class Database:
     def snapshot(self) -> Iterator[tuple[Cursor, int | None]]:
         """Like `read`, and how many commits it has seen: equal numbers see the same. Null if that cannot be told."""
         with self.read() as cursor:
-            before = self._commits
+            before = self._settled()
             cursor.execute(TOUCH).fetchall()
-            yield cursor, before if before == self._commits and before % 2 == 0 else None
+            yield cursor, before if before == self._settled() else None
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Cursor]:
@@ -95,6 +95,12 @@ class Database:
         """What all cursors come from. It may execute something itself only before the first of them."""
         return self._open_base()
 
+    @property
+    def commits(self) -> int | None:
+        """What a snapshot would give that is taken now. Raises UnavailableError when closed."""
+        self._open_base()
+        return self._settled()
+
     def has_room(self) -> bool:
         return self._free() >= self._floor()
 
@@ -127,6 +133,10 @@ class Database:
             yield
         finally:
             self._count(1)
+
+    def _settled(self) -> int | None:
+        commits = self._commits
+        return None if commits % 2 else commits
 
     def _count(self, number: int) -> None:
         with self._counting:

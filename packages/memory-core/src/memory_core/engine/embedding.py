@@ -212,7 +212,8 @@ class EmbeddingQueue:
         try:
             if wanted is None:
                 self._models.switch_off()
-                self._wake_everyone()
+                if self._wanted is None:  # else whoever waits, waits for that one
+                    self._wake_everyone()
                 return None
             self._models.resume(wanted)
             is_there = self._models.bring(wanted)

@@ -7,10 +7,18 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from msgspec.structs import replace
 
-from memory_core.engine.ports import Store, Vectors
+from memory_core.engine.ports import ModelIdentity, Store, Vectors
 from memory_core.errors import ConflictError
 from memory_core.types import Memory, Scope
 from support.entries import MODEL, OTHER_MODEL, START, entry, entry_of, plain_bm25, plain_cosine, probe, random_vectors
@@ -30,6 +38,8 @@ class History(RuleBasedStateMachine):
         self.memories: dict[str, Memory] = {}
         self.model = MODEL
         self.vectors: dict[str, Vectors] = {}
+        self.next: ModelIdentity | None = None
+        self.next_vectors: dict[str, Vectors] = {}
         self.moment = START
         self.store.use_model(MODEL)
 
@@ -52,6 +62,7 @@ class History(RuleBasedStateMachine):
         self.memories[memory_id] = self.store.change(memory_id, lambda _: entry_of(after))
         if content != before.content:
             self.vectors.pop(memory_id, None)
+            self.next_vectors.pop(memory_id, None)
 
     @rule(memory_id=ids, tags=st.lists(st.sampled_from("abc"), max_size=2).map(tuple))
     def tag(self, memory_id: str, tags: tuple[str, ...]) -> None:
@@ -88,6 +99,32 @@ class History(RuleBasedStateMachine):
         self.model = replace(self.model, revision=f"{self._later()}", dimension=dimension)
         self.store.use_model(self.model)
         self.vectors = {}
+        self.next, self.next_vectors = None, {}
+
+    @rule()
+    def next_model(self) -> None:
+        """Another one, of which nothing is known; the one in use does not notice."""
+        self.next = replace(MODEL, revision=f"next at {self._later()}", dimension=self.model.dimension)
+        self.next_vectors = {}
+        self.store.prepare_model(self.next)
+
+    @precondition(lambda self: self.next is not None)
+    @rule(limit=st.integers(1, 4))
+    def embed_for_the_next(self, limit: int) -> None:
+        given = {
+            pending.doc: (pending.memory.id, random_vectors(1_000 + pending.doc, dimension=self.next.dimension))
+            for pending in self.store.pending(limit=limit, model=self.next)
+        }
+        vectors = {doc: rows for doc, (_, rows) in given.items()}
+        assert self.store.set_vectors(vectors, model=self.next) == len(given)
+        self.next_vectors |= dict(given.values())
+
+    @precondition(lambda self: self.next is not None)
+    @rule()
+    def hand_over(self) -> None:
+        self.model, self.vectors = self.next, self.next_vectors
+        self.next, self.next_vectors = None, {}
+        self.store.use_model(self.model)
 
     @rule()
     def tidy(self) -> None:
@@ -107,6 +144,10 @@ class History(RuleBasedStateMachine):
             memory_id: memory for memory_id, memory in self.memories.items() if memory.deleted_at is not None
         }
         assert {p.memory.id for p in self.store.pending(limit=200)} == live.keys() - vectors.keys()
+        if self.next is not None:
+            lacking = live.keys() - self.next_vectors.keys()
+            assert {p.memory.id for p in self.store.pending(limit=200, model=self.next)} == lacking
+            assert self.store.count_pending(self.next) == len(lacking)
         counts = self.store.counts(Scope())
         assert (counts.total, counts.with_vectors) == (len(live), len(vectors))
         self._search_agrees(live, vectors)

@@ -10,7 +10,7 @@ import pytest
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from memory_core.types import Scope
-from support.entries import MODEL, embed, entry_of, plain_bm25, probe, random_vectors
+from support.entries import MODEL, embed, entry, entry_of, plain_bm25, probe, random_vectors
 
 WRITER = """
 import sys
@@ -89,3 +89,50 @@ def _check(folder: Path, terms: dict[str, str], embedded: set[str]) -> None:
         store.use_model(MODEL)
         if without:
             embed(store, {min(without): random_vectors(1)})
+
+
+INDEXER = """
+import sys
+from pathlib import Path
+
+from memory_core.engine.ports import StoreOptions
+from memory_core.engine.stores.duckdb import open_store
+
+seen = 0
+
+def shouted(memory):
+    global seen
+    seen += 1
+    if seen == int(sys.argv[2]):
+        print("in the middle", flush=True)
+        sys.stdin.read()
+    return {word.upper(): 1 for word in memory.content.split()}
+
+store = open_store("", StoreOptions(data_dir=Path(sys.argv[1]), threads=1, min_free_bytes=0))
+store.reindex(7, shouted)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", [1, 1_500])
+def test_killed_while_the_index_is_made_anew_a_store_has_the_old_one(tmp_path: Path, place: int) -> None:
+    entries = [entry(f"number n{number} of many") for number in range(2_000)]
+    with contextlib.closing(open_store("", StoreOptions(data_dir=tmp_path, threads=1, min_free_bytes=0))) as store:
+        store.insert(entries)
+    _index_anew_and_be_killed(tmp_path, place)
+
+    with contextlib.closing(open_store("", StoreOptions(data_dir=tmp_path, threads=1, min_free_bytes=0))) as store:
+        for terms in (["number"], ["n7"], ["NUMBER"]):
+            found = {one.memory.id: one.bm25 for one in store.candidates(probe(*terms, pool=5_000), Scope())}
+            assert found == pytest.approx(plain_bm25(entries, terms))
+        assert store.reindex(7, lambda memory: {memory.content.upper(): 1}) == len(entries), "it is still to be done"
+        assert len(store.candidates(probe("NUMBER N7 OF MANY"), Scope())) == 1
+
+
+def _index_anew_and_be_killed(folder: Path, place: int) -> None:
+    command = [sys.executable, "-c", INDEXER, str(folder), str(place)]
+    tests = Path(__file__).parents[3]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tests) as indexer:
+        assert indexer.stdout is not None
+        assert indexer.stdout.readline() == "in the middle\n"
+        indexer.kill()

@@ -19,7 +19,7 @@ def looked_in(*args: str, env: dict[str, str] | None = None) -> str:
     ended = run(*args, env=env)
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("memory-server: The embedding model acme/nothing is neither in ")
+    assert line.startswith("memory-server: The model acme/nothing is neither in ")
     return line.split("neither in ", 1)[1].split("/acme--nothing", 1)[0]
 
 

@@ -30,7 +30,7 @@ def test_health_is_open_and_says_nothing_secret(server: RunningServer) -> None:
     answer = httpx.get(f"{server.url}/health")
 
     assert answer.status_code == 200
-    assert set(answer.json()) == {"status", "version", "embedding"}
+    assert set(answer.json()) == {"status", "version", "embedding", "reranker"}
     assert str(server.data_dir) not in answer.text
 
 

@@ -16,6 +16,8 @@ from memory_core.types import (
     ModelUse,
     NextModel,
     PurgeReport,
+    RerankerState,
+    RerankerStatus,
     Stats,
 )
 
@@ -128,6 +130,18 @@ def embedding_text(status: EmbeddingStatus) -> str:
     if status.next is not None:
         parts.append(f"next: {next_text(status.next)}")
     return one_line("; ".join(parts))
+
+
+def reranker_text(status: RerankerStatus | None) -> str:
+    """Empty where none was asked for."""
+    if status is None:
+        return ""
+    said = {
+        RerankerState.LOADING: "loading",
+        RerankerState.READY: "ready",
+        RerankerState.UNAVAILABLE: "not available",
+    }[status.state]
+    return one_line("; ".join(filter(None, (said, status.model, status.detail))))
 
 
 def next_text(coming: NextModel) -> str:

@@ -390,12 +390,28 @@ class Stats(Struct, frozen=True, kw_only=True):
     storage_bytes: int = 0
 
 
+class RerankerState(StrEnum):
+    LOADING = "loading"
+    READY = "ready"
+    UNAVAILABLE = "unavailable"  # `detail` says why and what to do; searches go on without it
+
+
+class RerankerStatus(Struct, frozen=True, kw_only=True):
+    state: RerankerState
+    model: str | None = None
+    detail: str | None = None
+
+
 class Health(Struct, frozen=True, kw_only=True):
-    """What anyone may know of a server. `status` is "ok", or "degraded" when a part it needs is missing."""
+    """What anyone may know of a server. `status` is "ok", or "degraded" when a part it needs is missing.
+
+    `reranker` is null where none was asked for.
+    """
 
     status: str
     version: str
     embedding: EmbeddingStatus
+    reranker: RerankerStatus | None = None
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -35,6 +35,7 @@ def run(settings: ServerSettings) -> None:
             data_dir=settings.data_dir,
             store=settings.store,
             embedder=settings.embedder,
+            reranker=settings.reranker,
             embedder_url=settings.embedder_url,
             embedder_key=settings.embedder_key,
             model_cache=settings.model_cache,

@@ -35,6 +35,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
             "unset: the one that `claude-memory model use` chose, at first onnx:all-MiniLM-L6-v2",
         ),
     ] = None
+    reranker: Annotated[
+        str | None,
+        Option("MEMORY_RERANKER", "model that reads the best hits of a search again: onnx:NAME; none by default"),
+    ] = None
     embedder_url: Annotated[
         str | None,
         Option("MEMORY_EMBEDDER_URL", "base address of the endpoint for openai:MODEL; by default OpenAI's own"),

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from memory_cli import handover
 from memory_cli.options import Here
-from memory_cli.render import embedding_text, status_text
+from memory_cli.render import embedding_text, reranker_text, status_text
 from memory_cli.session import Session
 from memory_client import __version__
 from memory_client.errors import ClientError
@@ -56,6 +56,7 @@ async def status(*, session: Here) -> None:
         "status": report.health.status,
         "version": _versions(report.health.version),
         "embeddings": embedding_text(report.health.embedding),
+        "reranker": reranker_text(report.health.reranker),
         "memories": f"{report.stats.total_memories:,}",
         "project": session.project_id or "none here",
         "client": target.client_id,

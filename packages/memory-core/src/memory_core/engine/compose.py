@@ -1,7 +1,7 @@
 """Options → a MemoryService: the one place that brings store, embedder and service together.
 
-Stores and embedders are found by entry point, by the word before the colon; nothing here knows one by name. Opening
-is quick: a model is loaded later, in the embedding queue's thread.
+Stores, embedders and rerankers are found by entry point, by the word before the colon; nothing here knows one by name.
+Opening is quick: models are loaded later, in threads of their own.
 """
 
 import functools
@@ -16,8 +16,9 @@ from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.lexical import ANALYSER_VERSION, entry, indexed_text
 from memory_core.engine.parquet import read_parquet, write_parquet
-from memory_core.engine.ports import Embedder, EmbedderOptions, Store, StoreOptions
+from memory_core.engine.ports import Embedder, EmbedderOptions, Reranker, Store, StoreOptions
 from memory_core.engine.ranking import Ranking
+from memory_core.engine.reranking import Reranking
 from memory_core.engine.service import MemoryService
 from memory_core.engine.transfer import Parquet
 from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError, UnavailableError
@@ -27,7 +28,8 @@ _DISTRIBUTION = "memory-core"
 _COMMON_EXTRA = "engine"
 _STORES = "memory_core.stores"
 _EMBEDDERS = "memory_core.embedders"
-
+_RERANKERS = "memory_core.rerankers"
+_NO_RERANKER = "none"
 
 DEFAULT_EMBEDDER = "onnx:all-MiniLM-L6-v2"
 
@@ -36,12 +38,13 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     """`store` and `embedder` are a word, or a word, a colon and what that part wants to know, such as a path.
 
     A null `embedder` is the one that `use_model` chose last, at first DEFAULT_EMBEDDER; a named one cannot be changed
-    by `use_model`.
+    by `use_model`. A `reranker` that is null, or `none`, leaves the order as search has it.
     """
 
     data_dir: Path
     store: str = "duckdb"
     embedder: str | None = None
+    reranker: str | None = None
     embedder_url: str | None = None
     embedder_key: str | None = None
     model_cache: Path | None = None  # null: a folder in `data_dir`
@@ -59,6 +62,7 @@ def open_engine(options: EngineOptions) -> MemoryService:
     """
     if options.embedder is not None:
         check_embedder(options.embedder)
+    reranking = _reranking(options)
     _embedder_options(options)  # refuses a wrong address or key now, not in the background
     store = _open_store(options)
     try:
@@ -83,6 +87,7 @@ def open_engine(options: EngineOptions) -> MemoryService:
         ),
         version=version(_DISTRIBUTION),
         ranking=Ranking(fusion=options.fusion),
+        reranking=reranking,
     )
 
 
@@ -117,6 +122,20 @@ def _load(options: EngineOptions, spec: str) -> Embedder:
     load = _part(_entry_point(_EMBEDDERS, "embedder", word, NO_EMBEDDER), ModelUnavailableError)
     embedder: Embedder = load(name, _embedder_options(options))
     return embedder
+
+
+def _reranking(options: EngineOptions) -> Reranking | None:
+    """Raises InvalidError unless the word before the colon names a reranker."""
+    if options.reranker in (None, _NO_RERANKER):
+        return None
+    word, _, name = options.reranker.partition(":")
+    entry_point = _entry_point(_RERANKERS, "reranker", word, _NO_RERANKER)
+
+    def load() -> Reranker:
+        reranker: Reranker = _part(entry_point, ModelUnavailableError)(name, _embedder_options(options))
+        return reranker
+
+    return Reranking(load)
 
 
 def _embedder_options(options: EngineOptions) -> EmbedderOptions:

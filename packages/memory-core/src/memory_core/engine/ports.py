@@ -311,3 +311,16 @@ class Embedder(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Reranker(Protocol):
+    """A loaded model that reads a query and a text together. Thread-safe; deterministic."""
+
+    @property
+    def name(self) -> str: ...
+
+    def scores(self, query: str, texts: Sequence[str]) -> list[float]:
+        """The probability, 0..1, that each text is what `query` asks for, in order. What is too long is cut."""
+        ...
+
+    def close(self) -> None: ...

@@ -6,6 +6,7 @@ That stays for whoever asks for it by name. The figures behind each constant are
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from msgspec import Struct, structs
@@ -34,6 +35,13 @@ RELEVANT = 0.9
 """Evidence that a memory needs to be shown without having been asked for: 87 to 96 % of the right best hits have it,
 and none of those twelve."""
 
+READ = 20
+"""So many of the best hits a reranker reads."""
+
+Reader = Callable[[Sequence[Memory]], Sequence[float] | None]
+"""From the best few to the probability that each is what was asked for; null where no reranker can say it."""
+
+_READER_SHARE = 0.5
 _RIVALS = 19  # whose mean says how far the best match by words stands out
 _PHRASE_SHARE = 0.5
 
@@ -92,7 +100,9 @@ def coarse_pool(limit: int) -> int:
     return max(400, 10 * limit)
 
 
-def fuse(candidates: Sequence[Candidate], question: Question, ranking: Ranking | None = None) -> Ranked:
+def fuse(
+    candidates: Sequence[Candidate], question: Question, ranking: Ranking | None = None, read: Reader | None = None
+) -> Ranked:
     """The best of `candidates`, whose order does not matter; equal scores: the newer first, then by id."""
     ranking = ranking or Ranking()
     parts = [part for part in _parts(candidates, question) if part.counts(question)]
@@ -102,6 +112,8 @@ def fuse(candidates: Sequence[Candidate], question: Question, ranking: Ranking |
     _pull_to_neighbours(parts, ranking.neighbour_pull)
     for part in parts:
         part.boost("trust", ranking.trust_weight * _trust(part.memory))
+    if read is not None:
+        _reread(parts, question.phrases, read)
     _phrases_first(parts, question.phrases)
     # What has no word of the query and is no nearer to it than chance is no hit.
     scored = [(score, part) for part in parts if (score := part.final()) > 0]
@@ -195,6 +207,21 @@ def _pull_to_neighbours(parts: Sequence[_Part], pull: float) -> None:
         if known:
             better = max(known, key=lambda each: (own[each], each))
             part.boost(f"neighbour {better[:8]}", pull * max(0.0, own[better] - own[part.memory.id]))
+
+
+def _reread(parts: Sequence[_Part], phrases: Sequence[str], read: Reader) -> None:
+    """Half of a score is the reader's; what it did not read is halved too, or it would pass what was read."""
+    found = [part for part in parts if part.final() > 0]
+    found.sort(key=lambda part: (not contains(part.memory, phrases), _order((part.final(), part))))
+    probabilities = read([part.memory for part in found[:READ]])
+    if probabilities is None:
+        return
+    for part, probability in zip_longest(found, probabilities):
+        own = (1 - _READER_SHARE) * part.final()
+        if probability is None:
+            part.boost("not read by the reranker", own - part.score)
+        else:
+            part.boost("reranker", own + _READER_SHARE * probability - part.score)
 
 
 def _phrases_first(parts: Sequence[_Part], phrases: Sequence[str]) -> None:

@@ -4,8 +4,9 @@ It decides what the store is asked, what stands in when a side is missing, and w
 a model stays with the service, order with `ranking`, SQL with the store.
 """
 
+import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from memory_core.engine import dates, lexical, ranking
 from memory_core.engine.ports import Probe, QueryVector, Store
 from memory_core.engine.ranking import Question, Ranked
+from memory_core.engine.reranking import Reranking
 from memory_core.types import (
     EmbeddingState,
     EmbeddingStatus,
@@ -36,6 +38,7 @@ class Searcher(Struct, frozen=True):
     store: Store
     ranking: ranking.Ranking
     clock: Callable[[], datetime]
+    reranking: Reranking | None = None
 
     def newest(self, query: SearchQuery) -> SearchResult:
         """What an empty query gives; the score is 0, since nothing was compared."""
@@ -99,7 +102,15 @@ class Searcher(Struct, frozen=True):
             terms=terms,
             explain=query.explain,
         )
-        return ranking.fuse(found, question, self.ranking), phrases
+        # What was asked for decides: where meaning is missing, a reranker can do most.
+        rereads = self.reranking is not None and query.search_mode is not SearchMode.KEYWORD
+        read = functools.partial(self._read, text) if rereads else None
+        return ranking.fuse(found, question, self.ranking, read), phrases
+
+    def _read(self, text: str, memories: Sequence[Memory]) -> list[float] | None:
+        if self.reranking is None or not memories:
+            return None
+        return self.reranking.probabilities(text, [lexical.indexed_text(memory) for memory in memories])
 
 
 _WEAK = "only weak matches: they may not be what you mean"

@@ -21,6 +21,7 @@ from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog, listed
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.ports import EmbeddedEntry, Entry, ModelChangedError, QueryVector, Store
 from memory_core.engine.ranking import Ranking
+from memory_core.engine.reranking import Reranking
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
 from memory_core.errors import ConflictError, InvalidError, NotFoundError, UnavailableError
 from memory_core.memories import Progress
@@ -72,6 +73,7 @@ class MemoryService:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: Callable[[], str] = ids.new_id,
         ranking: Ranking | None = None,
+        reranking: Reranking | None = None,
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._store = store
@@ -82,14 +84,17 @@ class MemoryService:
         self._clock = clock
         self._new_id = new_id
         self._patience_s = patience_s
-        self._searcher = Searcher(store, ranking or Ranking(), clock)
+        self._reranking = reranking
+        self._searcher = Searcher(store, ranking or Ranking(), clock, reranking)
         # Writes of their own: a long import must not keep searches waiting, nor the other way round.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="memory-writer")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="memory-reader")
 
     async def start(self) -> None:
-        """Begin to load the model and to embed what has no vector; returns at once."""
+        """Begin to load the models and to embed what has no vector; returns at once."""
         self._embeddings.start()
+        if self._reranking is not None:
+            self._reranking.start()
 
     async def close(self) -> None:
         """Let what has begun come to its end, then close the store. Later calls raise UnavailableError."""
@@ -99,6 +104,8 @@ class MemoryService:
         self._writer.shutdown()
         self._readers.shutdown()
         self._embeddings.close()
+        if self._reranking is not None:
+            self._reranking.close()
         self._store.close()
 
     async def maintain(self) -> None:
@@ -273,9 +280,11 @@ class MemoryService:
 
     async def health(self) -> Health:
         embedding = await self._status()
-        # What is wrong has a detail, of the model in use or of the one that is to follow.
-        degraded = embedding.detail is not None or (embedding.next is not None and embedding.next.detail is not None)
-        return Health(status="degraded" if degraded else "ok", version=self._version, embedding=embedding)
+        reranker = None if self._reranking is None else self._reranking.status()
+        # What is wrong has a detail, of the model in use, of the one that is to follow, or of the reranker.
+        degraded = any(part is not None and part.detail is not None for part in (embedding, embedding.next, reranker))
+        status = "degraded" if degraded else "ok"
+        return Health(status=status, version=self._version, embedding=embedding, reranker=reranker)
 
     async def export_parquet(self, path: Path, *, progress: Progress | None = None) -> int:
         return await self._read(lambda: self._parquet.write(path, self._store.export(), progress))

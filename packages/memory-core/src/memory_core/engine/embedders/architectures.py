@@ -33,6 +33,8 @@ class Architecture(Struct, frozen=True, kw_only=True):
     activation: str = "hidden_act"
     segments: bool = True
     positions_after_padding: bool = False
+    classifier: tuple[tuple[str, str | None], ...] = (("pooler.dense", "Tanh"), ("classifier", None))
+    """From the first token's vector to the score of a sequence classifier: each layer with its activation."""
 
 
 _BERT = Architecture(
@@ -47,7 +49,12 @@ _BERT = Architecture(
     output="output.dense",
     output_norm="output.LayerNorm",
 )
-_ROBERTA = replace(_BERT, prefix="roberta.", positions_after_padding=True)
+_ROBERTA = replace(
+    _BERT,
+    prefix="roberta.",
+    positions_after_padding=True,
+    classifier=(("classifier.dense", "Tanh"), ("classifier.out_proj", None)),
+)
 _DISTILBERT = Architecture(
     prefix="distilbert.",
     layer="transformer.layer.{}.",
@@ -64,6 +71,7 @@ _DISTILBERT = Architecture(
     layers="n_layers",
     activation="activation",
     segments=False,
+    classifier=(("pre_classifier", "Relu"), ("classifier", None)),
 )
 
 ARCHITECTURES: Mapping[str, Architecture] = {

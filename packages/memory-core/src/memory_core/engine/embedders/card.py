@@ -52,6 +52,15 @@ def is_model(folder: Path) -> bool:
     return all((folder / name).is_file() for name in needed) and weights_of(folder) is not None
 
 
+def is_reranker(folder: Path) -> bool:
+    """Whether the model in `folder` scores texts instead of embedding them. Raises ModelUnavailableError."""
+    try:
+        architectures = _json(folder / "config.json").get("architectures") or ()
+        return any(str(name).endswith("ForSequenceClassification") for name in architectures)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise ModelUnavailableError(f"{folder / 'config.json'} cannot be read: {error}") from error
+
+
 def weights_of(folder: Path) -> Path | None:
     """The file whose contents name the model's revision: safetensors before ONNX, so that all backends agree."""
     return next((path for name in (WEIGHTS, *OWN_GRAPHS) if (path := folder / name).is_file()), None)

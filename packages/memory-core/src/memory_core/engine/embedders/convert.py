@@ -2,7 +2,8 @@
 
 The graph takes `input_ids` and `attention_mask`, int64 of shape (batch, tokens), and gives `last_hidden_state`,
 float32 of shape (batch, tokens, hidden). Tokens, pooling and normalisation stay outside, as in the ONNX files that
-models bring.
+models bring. With a cross-encoder's classifier it gives `logits` of shape (batch, 1), and takes `token_type_ids` too
+where the model tells two texts apart.
 """
 
 import json
@@ -27,7 +28,7 @@ _ALIGNMENT = 4096  # of each tensor, so that ONNX Runtime maps it into memory in
 _WAY_OUT = "choose a model that brings onnx/model.onnx, or the embedder sentence-transformers"
 
 
-def convert(folder: Path, target: Path) -> None:
+def convert(folder: Path, target: Path, *, classifies: bool = False) -> None:
     """Write the graph of the model in `folder` as model.onnx and weights.bin into the folder `target`.
 
     Needs config.json and model.safetensors. Raises ModelUnavailableError for an architecture it does not know and for
@@ -41,7 +42,7 @@ def convert(folder: Path, target: Path) -> None:
             safe_open(folder / "model.safetensors", framework="numpy") as file,
             (target / _WEIGHTS_FILE).open("wb") as out,
         ):
-            model = _Encoder(config, _Weights(file), _Graph(out)).build()
+            model = _Encoder(config, _Weights(file), _Graph(out), classifies=classifies).build()
             out.flush()
             os.fsync(out.fileno())  # before the graph gets its final name: a crash must not leave half a model there
     except SafetensorError as error:
@@ -108,7 +109,7 @@ class _Graph:
 class _Encoder:
     """Builds the graph from the bottom up; each method adds nodes and gives the name of its result."""
 
-    def __init__(self, config: Mapping[str, Any], weights: _Weights, graph: _Graph) -> None:
+    def __init__(self, config: Mapping[str, Any], weights: _Weights, graph: _Graph, *, classifies: bool) -> None:
         self._kind = ARCHITECTURES[config["model_type"]]
         self._hidden = int(config[self._kind.hidden_size])
         self._heads = int(config[self._kind.heads])
@@ -118,19 +119,20 @@ class _Encoder:
         self._padding = int(config.get("pad_token_id") or 0)
         self._weights = weights
         self._graph = graph
+        self._classifies = classifies
+        self._inputs = ["input_ids", "attention_mask"]
 
     def build(self) -> onnx.ModelProto:
         padding = self._padding_bias()
         hidden = self._embeddings()
         for number in range(self._layers):
             hidden = self._layer(self._kind.layer.format(number), hidden, padding)
-        self._graph.node("Identity", hidden, output="last_hidden_state")
-        shape = ["batch", "tokens"]
+        result = self._logits(hidden) if self._classifies else self._states(hidden)
         graph = helper.make_graph(
             self._graph.nodes,
             "encoder",
-            [helper.make_tensor_value_info(name, TensorProto.INT64, shape) for name in ("input_ids", "attention_mask")],
-            [helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, [*shape, self._hidden])],
+            [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in self._inputs],
+            [result],
             self._graph.constants,
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
@@ -147,9 +149,15 @@ class _Encoder:
         places = graph.weight(self._weights["embeddings.position_embeddings.weight"])
         total = node("Add", words, node("Gather", places, self._positions()))
         if self._kind.segments:
-            segments = self._weights["embeddings.token_type_embeddings.weight"]
-            total = node("Add", total, graph.weight(segments[0]))  # a text that stands alone is all first segment
+            total = node("Add", total, self._segments())
         return self._norm("embeddings.LayerNorm", total)
+
+    def _segments(self) -> str:
+        table = self._weights["embeddings.token_type_embeddings.weight"]
+        if not self._classifies or len(table) == 1:
+            return self._graph.weight(table[0])  # a text that stands alone is all first segment
+        self._inputs.append("token_type_ids")
+        return self._graph.node("Gather", self._graph.weight(table), "token_type_ids")
 
     def _positions(self) -> str:
         """BERT counts tokens from 0. RoBERTa counts from the padding's number + 1, which padding itself keeps."""
@@ -180,6 +188,21 @@ class _Encoder:
         shares = node("Softmax", node("Add", scaled, padding), axis=-1)
         joined = node("Transpose", node("MatMul", shares, value), perm=[0, 2, 1, 3])
         return node("Reshape", joined, graph.integers(0, 0, self._hidden))
+
+    def _states(self, hidden: str) -> onnx.ValueInfoProto:
+        name = self._graph.node("Identity", hidden, output="last_hidden_state")
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "tokens", self._hidden])
+
+    def _logits(self, hidden: str) -> onnx.ValueInfoProto:
+        state = self._graph.node("Gather", hidden, self._graph.integer(0), axis=1)
+        *_, (last, _) = self._kind.classifier
+        if (scores := len(self._weights[f"{last}.bias"])) != 1:
+            raise ModelUnavailableError(f"The model gives {scores} scores to two texts, not one; choose a reranker")
+        for name, activation in self._kind.classifier:
+            state = self._linear(name, state)
+            state = self._graph.node(activation, state) if activation else state
+        name = self._graph.node("Identity", state, output="logits")
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1])
 
     def _linear(self, name: str, hidden: str) -> str:
         node, graph = self._graph.node, self._graph

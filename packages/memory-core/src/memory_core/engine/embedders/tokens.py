@@ -4,6 +4,7 @@ Truncation and padding are ours: what a tokenizer.json says of them is left over
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenizers import Encoding
@@ -18,16 +19,10 @@ class Tokens:
     """A model's tokenizer. Thread-safe: nothing of it changes after it is made."""
 
     def __init__(self, folder: Path, card: ModelCard) -> None:
-        try:
-            self._library = Library.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # the library raises bare Exception, whatever is wrong
-            raise ModelUnavailableError(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
-        self._library.no_truncation()
-        self._library.no_padding()
+        self._library = _library(folder)
         self._card = card
         self.budget = card.max_tokens - self._library.num_special_tokens_to_add(is_pair=False)
-        padding = next((self._library.token_to_id(word) for word in ("[PAD]", "<pad>")), None)
-        self.padding = 0 if padding is None else padding
+        self.padding = _padding(self._library)
 
     def ids(self, text: str) -> list[int]:
         """With special tokens, cut to what the model reads."""
@@ -59,3 +54,32 @@ class Tokens:
 
     def _encode(self, text: str) -> Encoding:
         return self._library.encode(text.lower() if self._card.lower_case else text, add_special_tokens=False)
+
+
+class PairTokens:
+    """A tokenizer for two texts at once, with what the model wants between them. Thread-safe as well."""
+
+    def __init__(self, folder: Path, card: ModelCard) -> None:
+        self._library = _library(folder)
+        # Of a pair that is too long the longer text is cut first, so that a long memory does not push out the query.
+        self._library.enable_truncation(card.max_tokens, strategy="longest_first")
+        self.padding = _padding(self._library)
+
+    def pairs(self, first: str, seconds: Sequence[str]) -> list[Encoding]:
+        """`ids` and `type_ids` of `first` with each of `seconds`, special tokens included."""
+        return [self._library.encode(first, second) for second in seconds]
+
+
+def _library(folder: Path) -> Library:
+    try:
+        library = Library.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # the library raises bare Exception, whatever is wrong
+        raise ModelUnavailableError(f"{folder / 'tokenizer.json'} cannot be read: {error}") from error
+    library.no_truncation()
+    library.no_padding()
+    return library
+
+
+def _padding(library: Library) -> int:
+    padding = next((library.token_to_id(word) for word in ("[PAD]", "<pad>")), None)
+    return 0 if padding is None else padding

@@ -36,11 +36,18 @@ def listed(
     known = [_with_files(_kept(each, embedding), on_disk) for each in kept]
     for use, spec in ((ModelUse.CURRENT, embedding.embedder), (ModelUse.NEXT, _next_spec(embedding))):
         if spec and all(model.use is not use for model in known):  # it is loading, or cannot be loaded
-            known.append(ModelInfo(use=use, name=spec.partition(":")[2] or spec, embedder=spec))
+            known = _with_use(known, use, spec)
     seen = {(model.name, model.revision) for model in known}
     specs = {model.embedder for model in known}
     others = [each for each in installed if (each.name, each.revision) not in seen and each.embedder not in specs]
     return tuple(sorted([*known, *others], key=lambda model: (_ORDER.index(model.use), model.name)))
+
+
+def _with_use(known: list[ModelInfo], use: ModelUse, spec: str) -> list[ModelInfo]:
+    """It may be known from an earlier time."""
+    if any(model.embedder == spec for model in known):
+        return [structs.replace(model, use=use) if model.embedder == spec else model for model in known]
+    return [*known, ModelInfo(use=use, name=spec.partition(":")[2] or spec, embedder=spec)]
 
 
 def _next_spec(embedding: EmbeddingStatus) -> str | None:

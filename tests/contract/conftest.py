@@ -1,7 +1,7 @@
 """Gives every contract test each implementation of `Memories` that offers what the test needs.
 
-`memories` has no model (keyword search only, and quick); `understanding` has the real one. `@needs("list")` names the
-verbs that a test calls beyond those every implementation offers.
+`memories` has no model (keyword search only, and quick); `understanding` has the real one, and so has `choosing`, where
+no setting names it. `@needs("list")` names the verbs that a test calls beyond those every implementation offers.
 """
 
 import importlib
@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for fixture in {"memories", "understanding"} & set(metafunc.fixturenames):
+    for fixture in {"memories", "understanding", "choosing"} & set(metafunc.fixturenames):
         marks = metafunc.definition.iter_markers("needs")
         needed = {verb for mark in marks for verb in mark.args}
         names = [name for name, implementation in IMPLEMENTATIONS.items() if needed <= implementation.verbs]
@@ -47,5 +47,12 @@ async def memories(request: pytest.FixtureRequest, tmp_path: Path, model_cache: 
 @pytest_asyncio.fixture
 async def understanding(request: pytest.FixtureRequest, tmp_path: Path, model_cache: Path) -> AsyncIterator[Memories]:
     place = Place(data_dir=tmp_path / "data", embedder=MODEL, model_cache=model_cache)
+    async with IMPLEMENTATIONS[request.param].open(place) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def choosing(request: pytest.FixtureRequest, tmp_path: Path, model_cache: Path) -> AsyncIterator[Memories]:
+    place = Place(data_dir=tmp_path / "data", embedder=None, model_cache=model_cache)
     async with IMPLEMENTATIONS[request.param].open(place) as opened:
         yield opened

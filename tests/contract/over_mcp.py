@@ -177,7 +177,7 @@ async def connected(url: str) -> AsyncIterator[Client]:
 @asynccontextmanager
 async def open_mcp(place: Place) -> AsyncIterator[Memories]:
     settings = {
-        "MEMORY_EMBEDDER": place.embedder,
+        "MEMORY_EMBEDDER": place.embedder or "",
         "MEMORY_MODEL_CACHE": str(Path(place.model_cache)),
         "MEMORY_LIMIT_READS": "off",
         "MEMORY_LIMIT_WRITES": "off",

@@ -16,10 +16,14 @@ from memory_core.memories import Memories
 from memory_core.types import (
     ContextQuery,
     EmbeddingState,
+    EmbeddingStatus,
+    Health,
     ListQuery,
     Memory,
     MemoryPatch,
     MemoryType,
+    ModelChoice,
+    ModelUse,
     NewMemory,
     PurgeQuery,
     Scope,
@@ -547,6 +551,98 @@ async def test_health_and_backfill_say_that_meaning_is_off(memories: Memories) -
     assert health.status == "ok"
     assert health.embedding.state is EmbeddingState.OFF
     assert report.failed == 0
+
+
+async def until_ready(memories: Memories) -> EmbeddingStatus:
+    await until_embedded(memories)
+    return (await memories.health()).embedding
+
+
+async def until_degraded(memories: Memories) -> Health:
+    async with asyncio.timeout(60):
+        while True:
+            health = await memories.health()
+            if health.status == "degraded":
+                return health
+            await asyncio.sleep(0.05)
+
+
+@needs("models", "health")
+async def test_the_models_are_listed_the_one_in_use_first(choosing: Memories) -> None:
+    await choosing.add(NewMemory(content="We deploy on Fridays"))
+    status = await until_ready(choosing)
+
+    listed = await choosing.models()
+
+    current = listed.models[0]
+    assert (current.use, current.embedder) == (ModelUse.CURRENT, "onnx:all-MiniLM-L6-v2")
+    assert (current.name, current.dimension, current.max_tokens) == ("all-MiniLM-L6-v2", 384, 256)
+    assert (current.memories, current.folder is not None) == (1, True)
+    assert sum(model.name == current.name for model in listed.models) == 1, "each model once"
+    assert (listed.fixed, listed.embedding) == (False, status)
+
+
+@needs("models", "use_model", "health")
+async def test_search_by_meaning_is_switched_off_and_on_again(choosing: Memories) -> None:
+    await choosing.add(NewMemory(content="We deploy on Fridays, only after lunch"))
+    await until_ready(choosing)
+    asked = SearchQuery(query="release schedule")
+
+    status = await choosing.use_model(ModelChoice(embedder="none"))
+
+    assert status.state is EmbeddingState.OFF
+    found = await choosing.search(asked)
+    assert (found.count, found.search_mode) == (0, SearchMode.KEYWORD)
+    assert found.notice == "search by meaning is off on this server; this is keyword search"
+    assert (await choosing.health()).status == "ok"
+    listed = await choosing.models()
+    assert [model.use for model in listed.models] == [ModelUse.KEPT], "its vectors are still there, for nobody"
+
+    await choosing.use_model(ModelChoice(embedder="onnx:all-MiniLM-L6-v2"))
+    await until_ready(choosing)
+    found = await choosing.search(asked)
+    assert (found.count, found.search_mode) == (1, SearchMode.HYBRID)
+    assert (await choosing.models()).models[0].use is ModelUse.CURRENT
+
+
+@needs("use_model", "health")
+@pytest.mark.parametrize("embedder", ["nonsense:x", "none:x", "ONNX:x"])
+async def test_what_names_no_embedder_is_refused_and_changes_nothing(choosing: Memories, embedder: str) -> None:
+    with pytest.raises(InvalidError):
+        await choosing.use_model(ModelChoice(embedder=embedder))
+
+    assert (await choosing.health()).embedding.embedder == "onnx:all-MiniLM-L6-v2"
+
+
+@needs("use_model", "models", "search")
+async def test_a_model_that_cannot_be_loaded_is_shown_and_takes_nothing_away(choosing: Memories) -> None:
+    await choosing.add(NewMemory(content="We deploy on Fridays, only after lunch"))
+    await until_ready(choosing)
+
+    await choosing.use_model(ModelChoice(embedder="onnx:nobody/has-this"))
+
+    health = await until_degraded(choosing)
+    coming = health.embedding.next
+    assert coming is not None
+    assert (coming.embedder, coming.state) == ("onnx:nobody/has-this", EmbeddingState.UNAVAILABLE)
+    assert "nobody/has-this" in (coming.detail or "")
+    assert (health.embedding.state, health.embedding.detail) == (EmbeddingState.READY, None)
+    found = await choosing.search(SearchQuery(query="release schedule"))
+    assert (found.count, found.search_mode, found.notice) == (1, SearchMode.HYBRID, None)
+    uses = {model.embedder: model.use for model in (await choosing.models()).models}
+    assert uses == {"onnx:all-MiniLM-L6-v2": ModelUse.CURRENT, "onnx:nobody/has-this": ModelUse.NEXT}
+
+    await choosing.use_model(ModelChoice(embedder="onnx:all-MiniLM-L6-v2"))
+    health = await choosing.health()
+    assert (health.status, health.embedding.next) == ("ok", None)
+
+
+@needs("use_model", "models")
+async def test_a_model_that_the_settings_name_cannot_be_changed(memories: Memories) -> None:
+    assert (await memories.models()).fixed
+    with pytest.raises(ConflictError):
+        await memories.use_model(ModelChoice(embedder="onnx:all-MiniLM-L6-v2"))
+    assert (await memories.stats(EVERYWHERE)).embedding.state is EmbeddingState.OFF
 
 
 @needs("get", "export_parquet", "import_parquet", "list")

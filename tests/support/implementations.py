@@ -15,11 +15,11 @@ VERBS = frozenset(name for name in vars(Memories) if not name.startswith("_"))
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """What an implementation opens: an empty data directory, an embedder in the words of EngineOptions.embedder, and
-    a folder where a converted model is kept from test to test."""
+    """What an implementation opens: an empty data directory, an embedder as EngineOptions.embedder says (null: to be
+    chosen by `use_model`), and a folder where a converted model is kept from test to test."""
 
     data_dir: Path
-    embedder: str
+    embedder: str | None
     model_cache: Path
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import DuckDBStore, open_store
 from memory_core.errors import InternalError, UnavailableError
 from memory_core.types import Scope
-from support.entries import entry
+from support.entries import entry, probe
 
 
 @pytest.fixture
@@ -103,6 +104,59 @@ def test_a_copy_is_made_while_others_write(store: DuckDBStore, tmp_path: Path) -
             total = restored.counts(Scope()).total
             assert total <= written
             assert restored.count_pending() == total, "the queue is of the same moment as the rows"
+
+
+def test_upkeep_clears_what_past_searches_left_in_memory(store: DuckDBStore) -> None:
+    """DuckDB keeps a record of every buffer it ever freed, tens of megabytes of them, until its memory is short."""
+    store.insert([entry(f"word{number} here") for number in range(300)])
+    for number in range(20):
+        assert store.candidates(probe(f"word{number}", "here"), Scope())
+    assert _remembered_buffers(store) > 300
+
+    store.maintain()
+
+    assert _remembered_buffers(store) < 30
+    assert len(store.candidates(probe("here"), Scope())) == 300
+
+
+def test_clearing_memory_leaves_the_limit_and_those_who_read_alone(store: DuckDBStore) -> None:
+    store.insert([entry("one")])
+    with store._db.read() as cursor:
+        assert not store._db.forget_cached()
+        limit = cursor.execute(LIMIT).fetchall()
+
+    assert store._db.forget_cached()
+
+    with store._db.read() as cursor:
+        assert cursor.execute(LIMIT).fetchall() == limit
+
+
+def test_clearing_memory_while_others_search_and_write_fails_none_of_them(store: DuckDBStore) -> None:
+    store.insert([entry(f"word{number} here") for number in range(300)])
+
+    def search() -> bool:
+        assert len(store.candidates(probe("here"), Scope())) >= 300
+        return store._db.forget_cached()
+
+    def write() -> bool:
+        store.insert([entry("here too")])
+        return store._db.forget_cached()
+
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(call) for call in (search, write) for _ in range(40)]
+        cleared = [call.result() for call in calls]
+
+    assert any(cleared), "the last one to end was alone"
+    assert store.counts(Scope()).total == 340
+
+
+LIMIT = "SELECT current_setting('memory_limit')"
+
+
+def _remembered_buffers(store: DuckDBStore) -> int:
+    with store._db.read() as cursor:
+        rows = cursor.execute("SELECT sum(approximate_size) FROM duckdb_eviction_queues()").fetchall()
+    return int(rows[0][0])
 
 
 def test_a_store_whose_folder_is_gone_says_so(tmp_path: Path) -> None:

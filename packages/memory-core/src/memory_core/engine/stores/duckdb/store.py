@@ -199,6 +199,8 @@ class DuckDBStore:
         if self._db.wal_bytes():
             with self._db.idle() as cursor:
                 maintenance.checkpoint(cursor)
+        if not self._db.wal_bytes():  # else rows that are not in the file yet would be written to a temporary one
+            self._db.forget_cached()
 
     def size_bytes(self) -> int:
         return self._db.size_bytes()

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from memory_server.footprint import Turns
 from support.servers import RunningServer, running_server
 
 pytestmark = [
@@ -72,3 +73,14 @@ def test_giving_back_halves_what_is_resident_and_changes_no_number(tmp_path: Pat
 
     assert same == "True"
     assert float(rest) < 0.7 * float(used), ended.stdout
+
+
+def test_memory_is_given_back_when_it_is_quiet_after_work_and_once_more_after_the_upkeep() -> None:
+    turns = Turns()
+    busy, quiet = 5.0, 0.1  # seconds of processor time an interval
+    used, due = 0.0, []
+    for spent in (busy, busy, *[quiet] * 6, busy, quiet, busy, *[quiet] * 4):
+        used += spent
+        due.append(turns.due(used))
+
+    assert [place for place, is_due in enumerate(due) if is_due] == [2, 4, 9, 11, 13]

@@ -51,16 +51,36 @@ def give_back() -> None:
         libc.madvise(ctypes.c_void_p(mapping.start), ctypes.c_size_t(mapping.size), _DONT_NEED)
 
 
+class Turns:
+    """When giving back is worth it: in a quiet interval after some work, and again two quiet intervals later.
+
+    By then the store has done its upkeep, within a minute of the last request, which frees what the database keeps of
+    past statements.
+    """
+
+    def __init__(self) -> None:
+        self._before_s = self._given_back_s = 0.0
+        self._until_second = 0
+
+    def due(self, used_s: float) -> bool:
+        """Asked once an interval, with the processor time that the process has used so far."""
+        quiet = used_s - self._before_s < QUIET * INTERVAL_S
+        self._before_s = used_s
+        if not quiet:
+            return False
+        if used_s - self._given_back_s > WORTH_S:
+            self._given_back_s, self._until_second = used_s, 2
+            return True
+        self._until_second -= 1
+        return self._until_second == 0
+
+
 def _watch() -> None:
-    given_back = before = 0.0
+    turns = Turns()
     while True:
         time.sleep(INTERVAL_S)
-        now = time.process_time()
-        quiet = now - before < QUIET * INTERVAL_S
-        before = now
-        if quiet and now - given_back > WORTH_S:
+        if turns.due(time.process_time()):
             give_back()
-            given_back = time.process_time()
 
 
 def _unused() -> Iterator[Mapping]:

@@ -9,7 +9,7 @@ import pytest
 
 from memory_core.engine.compose import EngineOptions, open_engine
 from memory_core.errors import InvalidError, UnavailableError
-from memory_core.types import EmbeddingState, NewMemory, Scope
+from memory_core.types import EmbeddingState, ModelChoice, NewMemory, Scope
 
 
 def add_entry_point(monkeypatch: pytest.MonkeyPatch, folder: Path, group: str, line: str) -> None:
@@ -62,6 +62,7 @@ def test_a_store_in_use_is_refused_with_its_path(tmp_path: Path) -> None:
     [
         ("store", "sqlite:/x", "there is no store 'sqlite'; there are: duckdb"),
         ("embedder", "openia:x", "there is no embedder 'openia'; there are: none, onnx, openai, sentence-transformers"),
+        ("embedder", "none:x", "'none:x' names no embedder; none takes nothing after it"),
         ("embedder", "", "there is no embedder ''; there are: none, onnx, openai, sentence-transformers"),
     ],
 )
@@ -103,6 +104,18 @@ async def test_an_embedder_whose_library_is_missing_leaves_keyword_search(
 
     assert embedding.state is EmbeddingState.UNAVAILABLE
     assert "pip install 'memory-core[engine]'" in (embedding.detail or "")
+
+
+async def test_a_model_that_was_chosen_is_used_after_a_restart_unless_the_settings_name_another(tmp_path: Path) -> None:
+    service = open_engine(EngineOptions(data_dir=tmp_path, model_download=False))
+    chosen = await service.use_model(ModelChoice(embedder="none"))
+    await service.close()
+    assert chosen.state is EmbeddingState.OFF
+
+    for embedder, expected in ((None, EmbeddingState.OFF), ("onnx:nobody/has-this", EmbeddingState.LOADING)):
+        service = open_engine(EngineOptions(data_dir=tmp_path, embedder=embedder, model_download=False))
+        assert (await service.health()).embedding.state is expected
+        await service.close()
 
 
 def test_opening_loads_no_model_library(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from msgspec.structs import replace
 
 from memory_core.engine import embedding
-from memory_core.engine.backlog import BATCH, Pause
+from memory_core.engine.backlog import BATCH, PAGE, Pause
 from memory_core.engine.embedding import EmbeddingQueue, Pauses
 from memory_core.engine.lexical import indexed_text
 from memory_core.engine.ports import Embedder, Vectors
@@ -118,6 +119,30 @@ async def test_what_was_stored_before_the_model_was_there_gets_its_vectors(
     assert (status.state, status.pending, status.failed, status.detail) == (EmbeddingState.READY, 0, 0, None)
     assert (status.model, status.dimension) == ("all-MiniLM-L6-v2", 384)
     assert all(store.vectors_of(memory.id) is not None for memory in memories)
+
+
+async def test_a_search_beside_a_steady_writer_waits_for_what_was_stored_before_it_and_no_longer(
+    store: ObservedStore, started: Queues, load: Load
+) -> None:
+    """Whoever writes all the time would else hold up every search until its patience ends."""
+    queue = started(load)
+    await ready(queue)
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            if store.count_pending() < 2 * PAGE - 8:  # there is always another page to embed, and never much
+                store.add(*(f"one more memory {uuid4().hex}" for _ in range(8)))
+                queue.notify()
+
+    writing = asyncio.create_task(asyncio.to_thread(write))
+    try:
+        await taken(store)
+        for _ in range(5):
+            await asyncio.wait_for(queue.settle(wait_s=10 * LONG_S), LONG_S / 2)
+    finally:
+        stop.set()
+        await writing
 
 
 async def test_what_is_stored_later_can_be_found_once_it_is_settled(

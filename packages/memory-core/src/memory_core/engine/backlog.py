@@ -43,7 +43,7 @@ class _Failure(Struct):
 class Backlog:
     """What `model` (null: the current one) has no vectors of.
 
-    Used by one thread; only `failed` and `forget_failures` may be called from others.
+    Used by one thread; only `failed`, `done` and `forget_failures` are for others too.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Backlog:
         self._lock = threading.Lock()
         self._failures: dict[int, _Failure] = {}
         self._unsaved: dict[int, Vectors] = {}
+        self.done = 0  # revisions that got their vectors, or that were put aside
 
     @property
     def failed(self) -> int:
@@ -137,6 +138,7 @@ class Backlog:
 
     def _take(self, vectors: Mapping[int, Vectors]) -> int:
         taken = self._store.set_vectors(vectors, model=self._model)
+        self.done += len(vectors)
         with self._lock:
             for doc in vectors:
                 self._failures.pop(doc, None)
@@ -156,6 +158,7 @@ class Backlog:
             attempts = self._failures[doc].attempts + 1 if doc in self._failures else 1
             due = time.monotonic() + self._pause.after(attempts)
             self._failures[doc] = _Failure(attempts, due)
+        self.done += 1
         log.warning("Memory %s could not be embedded (try %d)", memory_id, attempts, exc_info=error)
 
     def _not_due(self) -> list[int]:

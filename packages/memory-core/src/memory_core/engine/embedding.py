@@ -145,20 +145,24 @@ class EmbeddingQueue:
         await asyncio.to_thread(self._models.wait_for_change)
 
     async def settle(self, *, wait_s: float) -> None:
-        """Wait until what is pending now is embedded, if that is little, at most `wait_s` seconds."""
+        """Wait until what is pending now is embedded, if that is little, at most `wait_s` seconds.
+
+        What is stored meanwhile is not waited for: a search beside a steady writer would never begin.
+        """
         live = self._models.serving
         with self._changed:
             if live is None and not self._loads_soon():
                 return
+        done = live.backlog.done if live else 0  # before the count: what is done in between is not waited for twice
         pending = await asyncio.to_thread(self._store.count_pending)
         failed = live.backlog.failed if live else 0
         with self._changed:
             if (live and live.trouble) or self._closing or not 0 < pending - failed <= LITTLE_WORK:
                 return
-            done = self._for_work.join()
+            settled = self._for_work.join(done + pending - failed)
             self._asked = True
             self._changed.notify_all()
-        await at_most(wait_s, done)
+        await at_most(wait_s, settled)
 
     def close(self) -> None:
         """Ends within a batch. A download under way ends with the process, and is taken up again by the next."""
@@ -247,6 +251,7 @@ class EmbeddingQueue:
             waiting = self._for_work.present()
         serving, arriving = self._models.serving, self._models.arriving
         if serving is not None and self._page(serving, lambda: self._closing):
+            self._for_work.reach(serving.backlog.done)
             return True
         self._for_work.wake(waiting)
         if self._closing or arriving is None:

@@ -83,15 +83,19 @@ class Searcher(Struct, frozen=True):
     ) -> tuple[Ranked, tuple[str, ...]]:
         """The hits, and the phrases that they were to contain.
 
-        A text of which no memory has a word is looked for as it stands, such as half a path.
+        A text of which no memory has a word is looked for as it stands, such as half a path. Beside meaning only if it
+        is one word: that takes a look at every memory, and a question seldom stands in one.
         """
         terms = () if mode is SearchMode.SEMANTIC else tuple(lexical.terms(text))
         phrases = _phrases(text)
         probe = _probe(terms, vector if mode is not SearchMode.KEYWORD else None, query.limit, phrases)
         found = self.store.candidates(probe, query)
-        if mode is not SearchMode.SEMANTIC and not phrases and not any(each.bm25 for each in found):
-            found = self.store.candidates(structs.replace(probe, phrases=(text,)), query)
-            phrases = (text,) if any(ranking.contains(each.memory, (text,)) for each in found) else ()
+        as_it_stands = mode is SearchMode.KEYWORD or (mode is SearchMode.HYBRID and len(text.split()) == 1)
+        if as_it_stands and not phrases and not any(each.bm25 for each in found):
+            containing = self.store.candidates(_probe((), None, query.limit, (text,)), query)
+            if containing:
+                phrases = (text,)
+                found = self.store.candidates(structs.replace(probe, phrases=phrases), query)
         question = Question(
             mode=mode,
             limit=query.limit,

@@ -14,6 +14,7 @@ from memory_core.errors import StorageFullError
 
 MERGE_FROM = 50_000  # postings written since the last merge; fewer cost a search less than a millisecond
 MERGE_SHARE = 8  # and an eighth of all: each posting is then rewritten about eight times while a store grows
+FORGET_FROM = 100_000  # buffers that are gone, about 25 MB: some 4,000 searches; the next search then reads from disk
 
 ATTACH = "ATTACH $path AS {name}"
 COPY = "COPY FROM DATABASE {source} TO {name}"
@@ -34,6 +35,7 @@ MERGE = (
     "ALTER TABLE merged RENAME TO postings",
     "DELETE FROM postings_delta",
 )
+COUNT_BUFFERS = "SELECT sum(approximate_size) FROM duckdb_eviction_queues() WHERE queue_type = 'MANAGED_BUFFER'"
 DROP_DEAD_VECTORS = "DELETE FROM {name} WHERE doc NOT IN (SELECT doc FROM memories)"
 
 
@@ -104,6 +106,11 @@ def drop_remains(cursor: Cursor) -> None:
             vectors.drop(cursor, table)
         else:
             cursor.execute(DROP_DEAD_VECTORS.format(name=table.name)).fetchall()
+
+
+def forgetting_due(cursor: Cursor) -> bool:
+    """Whether the records of past statements' buffers (see `Database.forget_cached`) take much memory."""
+    return bool(cursor.execute(COUNT_BUFFERS).fetchall()[0][0] >= FORGET_FROM)
 
 
 def checkpoint(cursor: Cursor) -> None:

@@ -199,7 +199,9 @@ class DuckDBStore:
         if self._db.wal_bytes():
             with self._db.idle() as cursor:
                 maintenance.checkpoint(cursor)
-        if not self._db.wal_bytes():  # else rows that are not in the file yet would be written to a temporary one
+        with self._db.read() as cursor:
+            forgetting_due = maintenance.forgetting_due(cursor)
+        if forgetting_due and not self._db.wal_bytes():  # rows that are not in the file would get a temporary one
             self._db.forget_cached()
 
     def size_bytes(self) -> int:

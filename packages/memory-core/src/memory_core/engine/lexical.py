@@ -20,6 +20,7 @@ ANALYSER_VERSION = 1
 
 MAX_TERM_CHARS = 64  # longer ones are cut: nobody types them, and blobs must not bloat the index
 _MAX_WHOLE_CHARS = 256
+_MAX_REMEMBERED_CHARS = 32  # 20,000 words take 5 MB; 64 characters of humps would be 30
 _MAX_MARKS = 30  # in a row; the bound of Unicode's stream-safe format (UAX 15)
 
 # Question words too: queries are questions.
@@ -108,7 +109,7 @@ def _terms(text: str) -> Iterator[str]:
         if match[1]:
             yield from _pairs(token)
         else:
-            yield from _remembered(token) if len(token) <= MAX_TERM_CHARS else _token(token)
+            yield from _remembered(token) if len(token) <= _MAX_REMEMBERED_CHARS else _token(token)
 
 
 @lru_cache(maxsize=20_000)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory_cli import render
-from memory_core.types import EmbeddingState, EmbeddingStatus, PurgeReport, Stats
+from memory_core.types import EmbeddingState, EmbeddingStatus, PurgeReport, RerankerState, RerankerStatus, Stats
 from support.samples import AT, a_memory
 
 
@@ -106,6 +106,22 @@ def test_a_model_that_cannot_be_had_is_shown_with_the_reason() -> None:
     status = EmbeddingStatus(state=EmbeddingState.UNAVAILABLE, detail="no model file; install one")
 
     assert render.embedding_text(status) == "not available; no model file; install one"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (None, ""),
+        (RerankerStatus(state=RerankerState.LOADING), "loading"),
+        (RerankerStatus(state=RerankerState.READY, model="MiniLM"), "ready; MiniLM"),
+        (
+            RerankerStatus(state=RerankerState.UNAVAILABLE, detail="no file;\nget one"),
+            "not available; no file; get one",
+        ),
+    ],
+)
+def test_a_reranker_is_shown_where_one_was_asked_for(status: RerankerStatus | None, said: str) -> None:
+    assert render.reranker_text(status) == said
 
 
 @pytest.mark.parametrize(

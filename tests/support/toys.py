@@ -1,4 +1,4 @@
-"""A model small enough to read, for tests of what goes on around a model: texts that share words are near."""
+"""Models small enough to read, for tests of what goes on around a model."""
 
 import re
 import threading
@@ -14,7 +14,7 @@ DIMENSION = 64
 
 
 class ToyEmbedder:
-    """Refuses texts that contain `poison`, and embeds nothing before `free` is set."""
+    """Texts that share words are near. Refuses texts that contain `poison`, and embeds nothing before `free` is set."""
 
     def __init__(self, name: str = "toy", *, poison: str | None = None) -> None:
         self.model = ModelIdentity(name=name, revision="1", dimension=DIMENSION)
@@ -43,3 +43,18 @@ class ToyEmbedder:
 
     def close(self) -> None:
         pass
+
+
+class ToyReranker:
+    """Is sure of texts that contain `word`, and of nothing else."""
+
+    def __init__(self, word: str, name: str = "toy") -> None:
+        self.name = name
+        self.closed = False
+        self._word = word
+
+    def scores(self, query: str, texts: Sequence[str]) -> list[float]:  # noqa: ARG002 - it asks nothing of it
+        return [0.9 if self._word in text else 0.1 for text in texts]
+
+    def close(self) -> None:
+        self.closed = True

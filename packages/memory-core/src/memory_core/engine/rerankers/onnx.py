@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 
 from memory_core.engine.embedders import models
-from memory_core.engine.embedders.card import own_graph, read_card
+from memory_core.engine.embedders.card import is_reranker, own_graph, read_card
 from memory_core.engine.embedders.runtime import batches, kept_graph, open_session, padded
 from memory_core.engine.embedders.tokens import PairTokens
 from memory_core.engine.ports import EmbedderOptions
@@ -27,7 +27,11 @@ def load_reranker(name: str, options: EmbedderOptions) -> "OnnxReranker":
     """Blocks for as long as it takes to find, convert and load the model. Raises ModelUnavailableError."""
     model = models.find(name, options, organisation=_ORGANISATION)
     tokens = PairTokens(model.folder, read_card(model.folder, name=model.name))
-    graph = own_graph(model.folder) or kept_graph(model, options, classifies=True)
+    graph = own_graph(model.folder)
+    if graph is None:
+        if not is_reranker(model.folder):
+            raise ModelUnavailableError(f"{model.name} is no cross-encoder: it scores nothing; choose one as reranker")
+        graph = kept_graph(model, options, classifies=True)
     return OnnxReranker(model.name, tokens, open_session(graph, threads=options.threads))
 
 

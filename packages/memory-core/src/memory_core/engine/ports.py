@@ -209,7 +209,7 @@ class Store(Protocol):
     def models(self) -> list[KeptModel]: ...
 
     def use_model(self, model: ModelIdentity, *, spec: str | None = None) -> None:
-        """From now on this model's vectors are the current ones, and there is no next; others are kept until dropped."""
+        """From now on this model's vectors are the current ones, and there is no next; others stay until dropped."""
         ...
 
     def prepare_model(self, model: ModelIdentity | None, *, spec: str | None = None) -> None:

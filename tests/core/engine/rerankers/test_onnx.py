@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from memory_core.engine.embedders.installed import installed
+from memory_core.engine.embedders.onnx import load_embedder
 from memory_core.engine.embedders.runtime import BATCH_TEXTS
 from memory_core.engine.rerankers import onnx
 from memory_core.errors import ModelUnavailableError, UnavailableError
@@ -94,6 +95,11 @@ def test_a_model_that_is_nowhere_is_named_with_the_folder_to_put_it(tmp_path: Pa
 def test_an_embedding_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailableError, match="is no cross-encoder"):
         onnx.load_reranker(str(model_folder()), offline(tmp_path))
+
+
+def test_a_reranker_is_refused_as_an_embedder(tmp_path: Path) -> None:
+    with pytest.raises(ModelUnavailableError, match="is a reranker, which embeds nothing"):
+        load_embedder(str(word_reader(tmp_path / "model")), offline(tmp_path / "cache"))
 
 
 def test_a_model_that_sorts_into_several_classes_is_refused(tmp_path: Path) -> None:

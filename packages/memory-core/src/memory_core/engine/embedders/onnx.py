@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from memory_core.engine.embedders import models
-from memory_core.engine.embedders.card import ModelCard, Pooling, own_graph, read_card, read_pooling
+from memory_core.engine.embedders.card import ModelCard, Pooling, is_reranker, own_graph, read_card, read_pooling
 from memory_core.engine.embedders.prompted import PromptedEmbedder
 from memory_core.engine.embedders.runtime import batches, kept_graph, open_session, padded
 from memory_core.engine.embedders.tokens import Tokens
@@ -21,6 +21,8 @@ from memory_core.errors import ModelUnavailableError, UnavailableError
 def load_embedder(name: str, options: EmbedderOptions) -> "OnnxEmbedder":
     """Blocks for as long as it takes to find, convert and load the model. Raises ModelUnavailableError."""
     model = models.find(name, options)
+    if is_reranker(model.folder):  # it has an encoder, whose vectors mean nothing
+        raise ModelUnavailableError(f"{model.name} is a reranker, which embeds nothing; name it in MEMORY_RERANKER")
     card = read_card(model.folder, name=model.name)
     pooling = read_pooling(model.folder)
     graph = own_graph(model.folder) or kept_graph(model, options)

@@ -12,8 +12,9 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from memory_core.engine.dates import named
+from memory_core.engine.fusion import Question, Ranking
 from memory_core.engine.ports import Candidate
-from memory_core.engine.ranking import RELEVANT, WEAK, Question, Ranking, coarse_pool, fuse, pool
+from memory_core.engine.ranking import RELEVANT, WEAK, coarse_pool, fuse, pool
 from memory_core.types import Explanation, Fusion, SearchHit, SearchMode
 from support.samples import AT, a_memory
 

@@ -16,10 +16,11 @@ from msgspec.structs import replace
 from memory_core.engine.backlog import Pause
 from memory_core.engine.catalog import Catalog
 from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.fusion import Question, Ranking
 from memory_core.engine.lexical import indexed_text
 from memory_core.engine.parquet import read_parquet, write_parquet
 from memory_core.engine.ports import Candidate, Reranker, StoreOptions
-from memory_core.engine.ranking import READ, Question, Ranked, Ranking, fuse
+from memory_core.engine.ranking import READ, Ranked, fuse
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.service import MemoryService
 from memory_core.engine.stores.duckdb import open_store

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog
 from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.fusion import Ranking
 from memory_core.engine.lexical import ANALYSER_VERSION, entry, indexed_text
 from memory_core.engine.parquet import read_parquet, write_parquet
 from memory_core.engine.ports import Embedder, EmbedderOptions, Reranker, Store, StoreOptions
-from memory_core.engine.ranking import Ranking
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.service import MemoryService
 from memory_core.engine.transfer import Parquet

@@ -14,8 +14,9 @@ from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from memory_core.engine import dates, lexical, ranking
+from memory_core.engine.fusion import Question, Ranking, contains
 from memory_core.engine.ports import Probe, QueryVector, Store
-from memory_core.engine.ranking import Question, Ranked
+from memory_core.engine.ranking import Ranked
 from memory_core.engine.reranking import Reranking
 from memory_core.types import (
     EmbeddingState,
@@ -36,7 +37,7 @@ _SHOWN_PHRASE = 60
 
 class Searcher(Struct, frozen=True):
     store: Store
-    ranking: ranking.Ranking
+    ranking: Ranking
     clock: Callable[[], datetime]
     reranking: Reranking | None = None
 
@@ -145,7 +146,7 @@ def _phrases(text: str) -> tuple[str, ...]:
 
 
 def _about_phrases(phrases: tuple[str, ...], hits: list[SearchHit]) -> str | None:
-    if not phrases or any(ranking.contains(hit, phrases) for hit in hits):
+    if not phrases or any(contains(hit, phrases) for hit in hits):
         return None
     shown = " and ".join(f'"{phrase[:_SHOWN_PHRASE]}"' for phrase in phrases)
     return f"no memory contains {shown} word for word"

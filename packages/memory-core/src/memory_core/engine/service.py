@@ -19,8 +19,8 @@ from memory_core import checks
 from memory_core.engine import context, ids, lexical, transfer
 from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog, listed
 from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.fusion import Ranking
 from memory_core.engine.ports import EmbeddedEntry, Entry, ModelChangedError, QueryVector, Store
-from memory_core.engine.ranking import Ranking
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
 from memory_core.errors import ConflictError, InvalidError, NotFoundError, UnavailableError

@@ -23,6 +23,7 @@ Cursor = duckdb.DuckDBPyConnection
 # A transaction sees the moment of its first statement, not that of BEGIN.
 TOUCH = "SELECT 1 FROM models LIMIT 1"
 LIMIT = "SET memory_limit = '{limit}'"
+UNREAD = "SELECT range, range::VARCHAR FROM range(1_000_000)"  # as long as its result is open, some memory is held
 DRAIN_S = 5.0
 INTERRUPT_S = 1.0
 
@@ -101,11 +102,13 @@ class Database:
         with self._translated(), self._door:
             if self._base is None or self._shut or self._cursors:
                 return False
-            with contextlib.closing(self._base.cursor()) as cursor:
+            with contextlib.closing(self._base.cursor()) as held, contextlib.closing(self._base.cursor()) as cursor:
+                # Without something that cannot be let go, the limit may be kept before it comes to the records.
+                held.execute(UNREAD).fetchone()
                 try:
                     with contextlib.suppress(duckdb.OutOfMemoryException):
                         cursor.execute(LIMIT.format(limit="1KB")).fetchall()
-                finally:  # it is kept where nothing at all was in memory
+                finally:
                     limit = self._options.memory_limit.replace("'", "''")
                     cursor.execute(LIMIT.format(limit=limit)).fetchall()
             return True

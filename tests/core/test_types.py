@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
+from memory_core.errors import InvalidError
 from memory_core.types import (
     Context,
     ContextQuery,
@@ -19,6 +20,7 @@ from memory_core.types import (
     MemoryPage,
     MemoryPatch,
     MemoryType,
+    ModelChoice,
     NewMemory,
     PurgeQuery,
     Scope,
@@ -181,3 +183,8 @@ def test_the_light_core_needs_nothing_heavy(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_choice_of_no_embedder_says_what_to_name() -> None:
+    with pytest.raises(InvalidError, match="name one, such as onnx:all-MiniLM-L6-v2, or none"):
+        ModelChoice(embedder=" ")

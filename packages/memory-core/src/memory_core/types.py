@@ -339,6 +339,8 @@ class ModelChoice(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     embedder: str
 
     def __post_init__(self) -> None:
+        if not self.embedder.strip():
+            raise InvalidError("embedder is empty; name one, such as onnx:all-MiniLM-L6-v2, or none")
         checks.names(self, "embedder")
 
 

@@ -1,4 +1,7 @@
-"""kill -9 in the midst of writing: what was acknowledged is there, and the index agrees with the rows."""
+"""kill -9 in the midst of writing and searching: what was acknowledged is there, and searches agree with the rows.
+
+What a search keeps in memory dies with the process; the next one reads it anew.
+"""
 
 import contextlib
 import subprocess
@@ -10,7 +13,7 @@ import pytest
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from memory_core.types import Scope
-from support.entries import MODEL, embed, entry, entry_of, plain_bm25, probe, random_vectors
+from support.entries import MODEL, embed, entry, entry_of, plain_bm25, plain_cosine, probe, random_vectors
 
 WRITER = """
 import sys
@@ -19,7 +22,7 @@ from pathlib import Path
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from memory_core.types import Scope
-from support.entries import MODEL, edited, embed, entry, random_vectors
+from support.entries import MODEL, edited, embed, entry, probe, random_vectors
 
 store = open_store("", StoreOptions(data_dir=Path(sys.argv[1]), threads=1, min_free_bytes=0))
 store.use_model(MODEL)
@@ -36,6 +39,7 @@ while True:
         print("change", one.memory.id, f"c{number}", flush=True)
     if number % 7 == 0:
         store.maintain()
+    assert store.candidates(probe(f"n{number}", vector=random_vectors(number)[0]), Scope())
     number += 1
 """
 
@@ -86,6 +90,12 @@ def _check(folder: Path, terms: dict[str, str], embedded: set[str]) -> None:
         assert {memory_id for memory_id in memories if store.vectors_of(memory_id) is None} == without
         changed = {memory_id for memory_id in memories if memories[memory_id].content.startswith("changed")}
         assert embedded - changed <= memories.keys() - without
+        vector = random_vectors(77)[0]
+        cosines = {
+            memory_id: plain_cosine(store.vectors_of(memory_id), vector) for memory_id in memories.keys() - without
+        }
+        near = {one.memory.id: one.cosine for one in store.candidates(probe(vector=vector), Scope())}
+        assert near == pytest.approx(cosines, abs=1e-6), "and so do the vectors"
         store.use_model(MODEL)
         if without:
             embed(store, {min(without): random_vectors(1)})

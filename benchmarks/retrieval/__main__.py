@@ -36,7 +36,8 @@ def main() -> int:
         return gate.run(arguments.data)
     sets = _sets(arguments)
     started = time.perf_counter()
-    with _folder(arguments.keep) as folder, product.running(folder / "server") as server:
+    settings = {"MEMORY_EMBEDDER": arguments.embedder} if arguments.embedder else {}
+    with _folder(arguments.keep) as folder, product.running(folder / "server", settings=settings) as server:
         _say(f"importing and embedding {sum(each.memories for each in sets):,} memories …")
         server.fill(sets, folder)
         _say(f"… took {time.perf_counter() - started:.0f} s")
@@ -58,6 +59,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sets", nargs="+", choices=names, default=names, metavar="SET", help=" ".join(names))
     parser.add_argument(
         "--methods", nargs="+", choices=METHODS, default=list(METHODS), metavar="METHOD", help=" ".join(METHODS)
+    )
+    parser.add_argument(
+        "--embedder", metavar="SPEC", help="another model, such as onnx:/a/folder (default: the server's)"
     )
     parser.add_argument("--limit-queries", type=int, metavar="N", help="N questions a set, evenly spread")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="folder to fill, or to use as it was left")
@@ -109,7 +113,7 @@ def _about(server: product.Product, seconds: float) -> dict[str, Any]:
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _commit(),
         "memory-server": health.version,
-        "model": f"{health.embedding.model}, ONNX Runtime",
+        "model": f"{health.embedding.model}, as {health.embedding.embedder}",
         "libraries": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         "python": f"{platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores",
         "seconds": round(seconds),

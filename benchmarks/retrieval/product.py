@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -104,15 +104,18 @@ class Product:
 
 
 @contextlib.contextmanager
-def running(data_dir: Path) -> Iterator[Product]:
-    """A server of its own on a free port, ended with the block. Its log lies beside the folder."""
+def running(data_dir: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Product]:
+    """A server of its own on a free port, ended with the block. Its log lies beside the folder.
+
+    `settings` are variables of its environment besides those that every run has.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("MEMORY_", "CORS_"))}
     off = {"MEMORY_LIMIT_READS": "off", "MEMORY_LIMIT_WRITES": "off", "MEMORY_MODEL_DOWNLOAD": "false"}
     log = data_dir.with_name(f"{data_dir.name}.log")
     with log.open("a", encoding="utf-8") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "memory_server", "--data-dir", str(data_dir), "--port", "0"],
-            env=clean | off,
+            env=clean | off | dict(settings or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

@@ -122,7 +122,8 @@ class EmbeddingQueue:
                 loaded = self._for_model.join() if self._loads_soon() else None
             if loaded is not None:
                 await at_most(wait_s, loaded)
-        while (live := self._models.serving) is not None:
+        # Switched off is off at once; the thread puts the model away a moment later.
+        while self._wanted is not None and (live := self._models.serving) is not None:
             if (known := self._queries.get(live.embedder.model, text)) is not None:
                 return known
             try:

@@ -20,7 +20,8 @@ QUIET = 0.02  # of a processor, over an interval; an idle server takes 0.005
 WORTH_S = 1.0  # of processor time since the last time
 
 _SMAPS = Path("/proc/self/smaps")
-_DONT_NEED = 4  # MADV_DONTNEED
+_DONT_NEED = 4  # MADV_DONTNEED: right for a program's own code alone, which stays where it is until the process ends
+_PAGE_OUT = 21  # MADV_PAGEOUT: loses nothing, whatever lies there by now; for files of this user, since Linux 5.4
 _LEAST_KB = 256
 _HEADER = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+)\s*(.*)")
 
@@ -48,7 +49,8 @@ def give_back() -> None:
     if hasattr(libc, "malloc_trim"):  # glibc; musl has none, and keeps little
         libc.malloc_trim(0)
     for mapping in _unused():
-        libc.madvise(ctypes.c_void_p(mapping.start), ctypes.c_size_t(mapping.size), _DONT_NEED)
+        advice = _PAGE_OUT if mapping.writable else _DONT_NEED
+        libc.madvise(ctypes.c_void_p(mapping.start), ctypes.c_size_t(mapping.size), advice)
 
 
 class Turns:
@@ -84,12 +86,15 @@ def _watch() -> None:
 
 
 def _unused() -> Iterator[Mapping]:
-    """Of files, and equal to them: a page that was written to would be lost.
+    """Of files, and equal to them: the code of libraries, and a model's weights.
 
-    ONNX Runtime maps weights writable though it never writes to them; no other writable mapping is touched.
+    ONNX Runtime maps weights writable though it never writes to them; no other writable mapping is touched. Another
+    thread may close a model between this look and what follows from it, so weights are given back in a way that would
+    harm nothing else that came to lie there.
     """
     for mapping in _mappings():
-        clean = mapping.private_kb == 0 and (not mapping.writable or mapping.path.endswith("/weights.bin"))
+        is_code = not mapping.writable and ".so" in mapping.path.rpartition("/")[2]
+        clean = mapping.private_kb == 0 and (is_code or mapping.path.endswith("/weights.bin"))
         if clean and mapping.resident_kb >= _LEAST_KB:
             yield mapping
 

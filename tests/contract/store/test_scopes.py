@@ -87,7 +87,8 @@ def test_containing_takes_the_text_for_no_pattern_and_ignores_the_case(store: St
     store.insert([entry(content, minute=place) for place, content in enumerate(contents)])
 
     def found(text: str) -> list[str]:
-        return [memory.content for memory in store.containing(text, Scope(), limit=10)]
+        _, memories = store.matching(Scope(), content_contains=text, limit=10)
+        return [memory.content for memory in memories]
 
     assert found("0%") == ["100% sure"]
     assert found("E_C") == ["snake_case"]

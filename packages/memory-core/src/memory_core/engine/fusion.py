@@ -124,6 +124,10 @@ def join(parts: Sequence[Part], mode: SearchMode, ranking: Ranking) -> None:
     _JOINED[mode, ranking.fusion](parts, ranking)
 
 
+def ranks_of(parts: Sequence[Part]) -> explaining.Ranks:
+    return explaining.Ranks.of([(part.memory.id, part.lexical, part.semantic) for part in parts])
+
+
 def _by_words(parts: Sequence[Part], _: Ranking) -> None:
     for part in parts:
         part.lexical_weight = 1.0
@@ -157,7 +161,7 @@ def _decisiveness(parts: Sequence[Part]) -> float:
 def _by_ranks(parts: Sequence[Part], ranking: Ranking) -> None:
     """Reciprocal rank fusion (Cormack, Clarke & Büttcher 2009), divided by its greatest possible value."""
     best = 2 / (ranking.rank_constant + 1)
-    ranks = explaining.Ranks.of([(part.memory.id, part.lexical, part.semantic) for part in parts])
+    ranks = ranks_of(parts)
     sides: Mapping[str, Mapping[str, int]] = {"words": ranks.lexical, "meaning": ranks.semantic}
     for part in parts:
         for side, places in sides.items():

@@ -174,10 +174,6 @@ class Store(Protocol):
         """By (created_at, id) descending, strictly below `before`."""
         ...
 
-    def containing(self, text: str, scope: Scope, *, limit: int) -> list[Memory]:
-        """Content that contains `text`, whatever the case, newest first. `text` is no pattern."""
-        ...
-
     def candidates(self, probe: Probe, scope: Scope) -> list[Candidate]:
         """The union of the best by BM25, the best by cosine and the newest with all phrases, and their neighbours.
 
@@ -199,7 +195,7 @@ class Store(Protocol):
         ...
 
     def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
-        """How many `trash` would move, and the newest of them."""
+        """How many `trash` would move, and the newest of them. `content_contains` is no pattern, and has no case."""
         ...
 
     def model(self) -> ModelIdentity | None:

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from memory_core.engine import explaining
 from memory_core.engine.dates import When
-from memory_core.engine.fusion import Part, Question, Ranking, contains, join, parts_of
+from memory_core.engine.fusion import Part, Question, Ranking, contains, join, parts_of, ranks_of
 from memory_core.engine.ports import Candidate
 from memory_core.types import DEFAULT_SCORE, Memory, SearchHit
 
@@ -82,8 +82,11 @@ def fuse(
         scored = [each for each in scored if each[0] >= question.min_score]
     scored.sort(key=_order)
     best = scored[: question.limit]
-    why = explaining.Ranks.of([(part.memory.id, part.lexical, part.semantic) for part in parts])
-    return Ranked([_hit(part, score, question, why) for score, part in best], [part.evidence for _, part in best])
+    hits = [_hit(part, score) for score, part in best]
+    if question.explain:
+        ranks = ranks_of(parts)
+        hits = [_explained(found, part, question, ranks) for found, (_, part) in zip(hits, best, strict=True)]
+    return Ranked(hits, [part.evidence for _, part in best])
 
 
 def hit(memory: Memory, score: float, *, lexical: float | None = None, semantic: float | None = None) -> SearchHit:
@@ -143,10 +146,11 @@ def _order(scored: tuple[float, Part]) -> tuple[float, float, str]:
     return -score, -part.memory.created_at.timestamp(), part.memory.id
 
 
-def _hit(part: Part, score: float, question: Question, ranks: explaining.Ranks) -> SearchHit:
-    found = hit(part.memory, score, lexical=_rounded(part.lexical), semantic=_rounded(part.semantic))
-    if not question.explain:
-        return found
+def _hit(part: Part, score: float) -> SearchHit:
+    return hit(part.memory, score, lexical=_rounded(part.lexical), semantic=_rounded(part.semantic))
+
+
+def _explained(found: SearchHit, part: Part, question: Question, ranks: explaining.Ranks) -> SearchHit:
     why = explaining.explanation(
         part.candidate,
         question.terms,

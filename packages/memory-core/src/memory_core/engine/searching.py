@@ -95,8 +95,9 @@ class Searcher(Struct, frozen=True):
         if as_it_stands and not phrases and not any(each.bm25 for each in found):
             containing = self.store.candidates(_probe((), None, query.limit, (text,)), query)
             if containing:
-                phrases = (text,)
-                found = self.store.candidates(structs.replace(probe, phrases=phrases), query)
+                phrases, found = (text,), containing
+                if mode is SearchMode.HYBRID:  # what is near in meaning comes along
+                    found = self.store.candidates(structs.replace(probe, phrases=phrases), query)
         question = Question(
             mode=mode,
             limit=query.limit,

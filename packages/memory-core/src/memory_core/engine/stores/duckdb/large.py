@@ -83,8 +83,9 @@ semantic AS (SELECT NULL::BIGINT AS doc, NULL::DOUBLE AS cosine WHERE false),
 semantic_best AS (SELECT doc FROM semantic)
 """
 # bit_count gives a TINYINT, whose sum overflows.
-_MENTIONED = re.compile(r"\$(\w+)")
 DISTANCE_OF_WORD = "bit_count(xor({word}, ${word}::UBIGINT))::USMALLINT"
+
+_MENTIONED = re.compile(r"\$(\w+)")
 
 
 class Large:

@@ -7,7 +7,7 @@ from typing import Any
 from memory_core.engine.ports import Counts
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, memory_of, to_timestamp
-from memory_core.engine.stores.duckdb.scope import Condition, condition
+from memory_core.engine.stores.duckdb.scope import Condition, condition, containing
 from memory_core.engine.stores.duckdb.vectors import current_table
 from memory_core.errors import NotFoundError
 from memory_core.types import Memory, MemoryType, Scope
@@ -16,7 +16,6 @@ BY_ID = "SELECT {columns}, doc, terms_digest FROM memories WHERE id = $id"
 IDS_LIKE = "SELECT id FROM memories WHERE starts_with(id, $prefix) ORDER BY id LIMIT $limit"
 NEWEST = "SELECT {columns} FROM memories WHERE {scope} ORDER BY created_at DESC, id DESC LIMIT $limit"
 BELOW = "created_at <= $at AND (created_at < $at OR id < $id)"  # the first half alone skips whole row groups
-CONTAINS = "contains(lower(content), lower($text))"  # no LIKE: % and _ of the user are letters like others
 RANKED = """
 SELECT {columns} FROM memories WHERE {scope}
 ORDER BY coalesce(nullif(list_position($order::VARCHAR[], memory_type), 0), 1000), updated_at DESC, id DESC
@@ -54,10 +53,6 @@ def newest(cursor: Cursor, scope: Scope, *, limit: int, before: tuple[datetime, 
     return _memories(cursor, NEWEST, where, limit=limit)
 
 
-def containing(cursor: Cursor, text: str, scope: Scope, *, limit: int) -> list[Memory]:
-    return _memories(cursor, NEWEST, _and(condition(scope), CONTAINS, {"text": text}), limit=limit)
-
-
 def ranked(
     cursor: Cursor, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
 ) -> list[Memory]:
@@ -70,7 +65,7 @@ def ranked(
 def purgeable(scope: Scope, content_contains: str | None) -> Condition:
     """What a purge takes: of the scope, and with that text where one is given."""
     where = condition(scope)
-    return where if content_contains is None else _and(where, CONTAINS, {"text": content_contains})
+    return where if content_contains is None else containing(where, [content_contains])
 
 
 def matching(cursor: Cursor, where: Condition, *, limit: int) -> tuple[int, list[Memory]]:

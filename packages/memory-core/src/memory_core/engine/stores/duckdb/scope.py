@@ -4,6 +4,7 @@ Only what a scope sets becomes SQL; text from outside is never part of it. Tags 
 OR or AND: measured, `list_has_any` costs five times as much.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -48,6 +49,14 @@ def condition(scope: Scope) -> Condition:
         clauses.append("(" + _JOINED[scope.tags_match].join(f"list_contains(tags, ${name})" for name in tags) + ")")
         values |= tags
     return Condition(" AND ".join(clauses), values)
+
+
+def containing(where: Condition, texts: Sequence[str]) -> Condition:
+    """`where`, and all of `texts` in the content, whatever the case."""
+    named = {f"text_{place}": text for place, text in enumerate(texts)}
+    # No LIKE: % and _ of the user are letters like others.
+    clauses = [f"contains(lower(content), lower(${name}))" for name in named]
+    return Condition(" AND ".join([where.sql, *clauses]), where.values | named)
 
 
 def _project(scope: Scope) -> str:

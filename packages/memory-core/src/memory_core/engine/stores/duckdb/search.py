@@ -15,15 +15,14 @@ from memory_core.engine.stores.duckdb import large, sessions, small
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.resident import Moment
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
-from memory_core.engine.stores.duckdb.scope import Condition, condition
+from memory_core.engine.stores.duckdb.scope import Condition, condition, containing
 from memory_core.engine.stores.duckdb.scored import Scored
 from memory_core.engine.stores.duckdb.vectors import VectorTable
 from memory_core.types import Memory, Scope
 
 SMALL = 2_000_000  # memories, of any project and in the trash too; so many take 150 MB
 MEMORIES = "SELECT {columns}, doc FROM memories WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
-CONTAINING = "SELECT doc FROM memories WHERE {scope} AND {contains} ORDER BY created_at DESC, id DESC LIMIT $pool"
-CONTAINS = "contains(lower(content), lower(${name}))"  # no LIKE: % and _ of the user are letters like others
+NEWEST = "SELECT doc FROM memories WHERE {scope} ORDER BY created_at DESC, id DESC LIMIT $pool"
 
 
 class Way(Protocol):
@@ -77,10 +76,9 @@ def _comparable(vector: QueryVector, table: VectorTable | None) -> VectorTable:
 def _containing(cursor: Cursor, probe: Probe, where: Condition) -> list[int]:
     if not probe.phrases:
         return []
-    phrases = {f"phrase_{place}": phrase for place, phrase in enumerate(probe.phrases)}
-    contains = " AND ".join(CONTAINS.format(name=name) for name in phrases)
-    values = where.values | phrases | {"pool": probe.pool}
-    return [row[0] for row in cursor.execute(CONTAINING.format(scope=where.sql, contains=contains), values).fetchall()]
+    where = containing(where, probe.phrases)
+    rows = cursor.execute(NEWEST.format(scope=where.sql), where.values | {"pool": probe.pool}).fetchall()
+    return [row[0] for row in rows]
 
 
 def _read(cursor: Cursor, docs: Iterable[int]) -> dict[int, Memory]:

@@ -77,10 +77,6 @@ class DuckDBStore:
         with self._db.read() as cursor:
             return reads.newest(cursor, scope, limit=limit, before=before)
 
-    def containing(self, text: str, scope: Scope, *, limit: int) -> list[Memory]:
-        with self._db.read() as cursor:
-            return reads.containing(cursor, text, scope, limit=limit)
-
     def candidates(self, probe: Probe, scope: Scope) -> list[Candidate]:
         with self._db.snapshot() as (cursor, commits):
             return search.candidates(cursor, probe, scope, self._resident.at(commits))

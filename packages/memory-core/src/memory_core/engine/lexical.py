@@ -88,11 +88,11 @@ def _folded(text: str) -> str:
     """Compatibility forms made one and accents dropped, case kept for the humps."""
     if text.isascii():
         return _ENGLISH_TAIL.sub("", text)
-    decomposed = unicodedata.normalize("NFKD", _stream_safe(text.translate(_INVISIBLE)))
+    decomposed = unicodedata.normalize("NFKD", stream_safe(text.translate(_INVISIBLE)))
     return _ENGLISH_TAIL.sub("", unicodedata.normalize("NFC", _ACCENT.sub("", decomposed)))
 
 
-def _stream_safe(text: str) -> str:
+def stream_safe(text: str) -> str:
     """At most _MAX_MARKS combining marks in a row: normalising sorts them, in quadratic time."""
     kept: list[str] = []
     marks = 0

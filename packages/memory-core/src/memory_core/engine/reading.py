@@ -3,6 +3,7 @@
 Pure, and linear in the length of the text. `likeness` compares two readings.
 """
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ _PIECE = re.compile(rf"[{_UNSPACED}]|[^{_UNSPACED}]+")
 _NEGATED_TAIL = re.compile(r"n['’]t$")
 _OWNING_TAIL = re.compile(r"['’](?:s|re|ve|ll|d|m)?$")
 _OPENING = "([{<\"'`*_“”„«‘’‚»#•·"
-_CLOSING = ")]}>\"'`*_“”„«»‘’,;:!?.…"
+_CLOSING = "([{)]}>\"'`*_“”„«»‘’,;:!?.…"
 _QUOTES = frozenset("\"'`“„«‘")
 _SENTENCE_ENDS = frozenset(".!?:;-•*")
 _THOUSANDS = re.compile(r"\d{1,3}(?:[,_’']\d{3})+")
@@ -37,7 +38,7 @@ class Token(Struct, frozen=True, kw_only=True):
     """One word or literal: `key` is compared, `shown` is for people, `word` is looked up in word lists.
 
     A literal counts only as it stands, a name (a capital within a sentence) almost so; content is what is neither
-    a literal nor a word like "the".
+    a literal nor a word like "the"; a thing is what stands after such a word, or a name.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Token(Struct, frozen=True, kw_only=True):
     is_literal: bool = False
     is_name: bool = False
     is_content: bool = False
+    is_thing: bool = False
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -71,13 +73,15 @@ def read(text: str) -> Reading:
 
 def _tokens(text: str) -> Iterator[Token]:
     starts = True  # a sentence, so that a capital says nothing
+    word = ""
     for chunk in _CHUNK.findall(text):
         quoted = len(chunk) > 1 and chunk[0] in _QUOTES
         for piece in _pieces(chunk):
-            token = (_remembered if len(piece) <= _MAX_REMEMBERED else _token)(piece, starts, quoted)
+            make = _remembered if len(piece) <= _MAX_REMEMBERED else _token
+            token = make(piece, starts, quoted, word in wordlists.DETERMINERS)
             if token:
                 yield token
-                starts = False
+                starts, word = False, token.word
         starts = starts or chunk[-1] in _SENTENCE_ENDS
 
 
@@ -94,9 +98,9 @@ def _pieces(chunk: str) -> Iterator[str]:
             yield from _JOINED.split(bare)
 
 
-def _token(piece: str, starts: bool, quoted: bool) -> Token | None:
+def _token(piece: str, starts: bool, quoted: bool, follows: bool) -> Token | None:
     bare = piece.lstrip(_OPENING).rstrip(_CLOSING)
-    if not any(map(str.isalnum, bare)):
+    if not any(map(str.isalnum, bare)) and bare != "%":
         return None
     word, shown = bare.casefold(), bare[:_MAX_SHOWN]
     if _is_literal(bare):
@@ -109,7 +113,15 @@ def _token(piece: str, starts: bool, quoted: bool) -> Token | None:
     if word in STOP_WORDS:
         return Token(key=word, shown=shown, word=word)
     named = bare[0].isupper() and not starts
-    return Token(key=_stem(word), shown=shown, word=word, is_literal=quoted, is_name=named, is_content=not quoted)
+    return Token(
+        key=_stem(word),
+        shown=shown,
+        word=word,
+        is_literal=quoted,
+        is_name=named,
+        is_content=not quoted,
+        is_thing=named or follows,
+    )
 
 
 _remembered = lru_cache(maxsize=20_000)(_token)
@@ -132,7 +144,7 @@ def _literal(bare: str) -> str:
     quantity = _QUANTITY.fullmatch(bare)
     if quantity and (unit := wordlists.UNITS.get(quantity[2] or "")):
         return f"{quantity[1]} {unit}"
-    return _VERSION.sub("", bare, count=1).removesuffix("()").removesuffix("/")
+    return _VERSION.sub("", bare, count=1).removesuffix("/")
 
 
 def _with_units(tokens: Iterator[Token]) -> Iterator[Token]:
@@ -161,7 +173,7 @@ def _may_be_subject(token: Token) -> bool:
 def _ordinals(tokens: tuple[Token, ...]) -> dict[str, str]:
     """Only the first of each label: a text about bug 7 may mention bug 8."""
     found: dict[str, str] = {}
-    for label, number in zip(tokens, tokens[1:], strict=False):
+    for label, number in itertools.pairwise(tokens):
         if label.word in wordlists.LABELS and number.is_literal and number.key[0].isnumeric():
             found.setdefault(label.word, number.key)
     return found

@@ -13,12 +13,15 @@ NEGATIONS = frozenset(
 
 # That something was changed: such a text names the old and the new, and shares less with what it replaces.
 CHANGES = frozenset(
-    """moved migrated switched converted replaced renamed upgraded downgraded changed instead longer anymore
+    """moved migrated switched converted replaced renamed upgraded downgraded instead longer anymore
     formerly previously now meanwhile superseded deprecated retired""".split()  # noqa: SIM905
 )
 
 # What follows one of these is not what stands before it: `A before B` is not `B before A`.
 DIRECTIONS = frozenset(("before", "after", "over", "than", "from"))
+
+# A word after one of these names a thing.
+DETERMINERS = frozenset("the a an of for in at to by with this that our my its all each every".split())  # noqa: SIM905
 
 # The sides of a line exclude each other: where one text has one and the other text another, they contradict.
 _SWITCHES = """
@@ -202,5 +205,9 @@ SWITCHES = _places(_SWITCHES)
 SUBJECTS = _places(_SUBJECTS)
 IRREGULAR = _first_of_line(_IRREGULAR)
 UNITS = _first_of_line(_UNITS)
-LITERALS = _first_of_line(_NUMBERS) | {form: day for day in _DAYS for form in (day, f"{day}s")} | {m: m for m in _MONTHS}
+LITERALS = {
+    **_first_of_line(_NUMBERS),
+    **{form: day for day in _DAYS for form in (day, f"{day}s")},
+    **dict(zip(_MONTHS, _MONTHS, strict=True)),
+}
 CAPITAL_LITERALS = {"March": "march", "May": "may"}  # in small letters they are other words

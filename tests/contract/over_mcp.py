@@ -17,6 +17,7 @@ import pytest
 from mcp import Client
 from mcp.types import TextContent
 
+from memory_core.changes import Kept
 from memory_core.errors import Problem, error_of
 from memory_core.memories import Memories
 from memory_core.types import (
@@ -42,7 +43,14 @@ VERBS = frozenset({"add", "search", "update", "delete", "context", "stats"})
 LINE = re.compile(
     r"^\[(?P<id>\w{8})\] (?P<type>\w+) (?P<date>[\d-]{10})(?P<tags>(?: #\S+)*)(?: \((?P<origin>[^)]*)\))? (?P<text>.*)"
 )
-UNSAID = {"global_search": False, "min_score": None, "tags_match": "any", "include_global": True, "explain": False}
+UNSAID = {
+    "global_search": False,
+    "min_score": None,
+    "tags_match": "any",
+    "include_global": True,
+    "explain": False,
+    "include_superseded": False,
+}
 
 
 class ToolMemories:
@@ -51,14 +59,15 @@ class ToolMemories:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def add(self, new: NewMemory) -> Memory:
+    async def add(self, new: NewMemory) -> Kept:
         fields = msgspec.to_builtins(new)
         text = await self._call("memory_add", _named(fields, drop=("client_id", "session_id")))
-        found = re.match(r"Kept as \[(\w{8})\]", text)
+        found = re.match(r"(?:Kept as|Kept already as|Updated) \[(\w{8})\]", text)
         assert found, text
         now = datetime.now(UTC)
         fields = {**fields, "project_id": fields.get("project_id")}
-        return msgspec.convert({"id": found[1], "created_at": now, "updated_at": now, **fields}, Memory)
+        del fields["supersedes"]
+        return msgspec.convert({"id": found[1], "created_at": now, "updated_at": now, **fields}, Kept)
 
     async def update(self, memory_id: str, patch: MemoryPatch) -> Memory:
         text = await self._call("memory_update", {"memory_id": memory_id, **msgspec.to_builtins(patch)})
@@ -80,7 +89,7 @@ class ToolMemories:
         if query.trashed or query.session_id or query.created_after or query.created_before:
             pytest.skip("memory_search has no filter by session, time or trash")
         fields["limit"] = min(fields["limit"], 50)
-        drop = ("include_global", "tags_match", "min_score", "explain")
+        drop = ("include_global", "include_superseded", "tags_match", "min_score", "explain")
         drop += ("trashed", "session_id", "created_after", "created_before")
         text = await self._call("memory_search", _named(fields, drop=drop))
         notice = text.partition("\nNote: ")[2] or None

@@ -53,6 +53,16 @@ async def test_what_each_route_answers_fits_the_document(make_app: MakeApp) -> N
         ("DELETE", one, "/memories/{memory_id}", {}),
         ("DELETE", one, "/memories/{memory_id}", {}),
         ("POST", f"{one}/restore", "/memories/{memory_id}/restore", {}),
+        ("POST", f"{one}/restore", "/memories/{memory_id}/restore", {"params": {"revision": 1}}),
+        ("POST", f"{one}/restore", "/memories/{memory_id}/restore", {"params": {"revision": 99}}),
+        ("GET", f"{one}/history", "/memories/{memory_id}/history", {}),
+        ("POST", "/undo", "/undo", {"json": {"memory_id": kept["id"]}}),
+        ("POST", "/undo", "/undo", {"json": {"batch_id": "purge-0"}}),
+        ("POST", "/memories", "/memories", {"json": {"content": "two"}}),
+        ("POST", "/memories", "/memories", {"json": {"content": "2", "supersedes": ID}}),
+        ("GET", "/review", "/review", {"params": {"limit": 5}}),
+        ("POST", "/review/settle", "/review/settle", {"json": {"keep": ID, "other": ID, "decision": "merge"}}),
+        ("POST", "/trash/empty", "/trash/empty", {"json": {"older_than_days": 30}}),
         ("GET", "/stats", "/stats", {"params": {"project_id": "p"}}),
         ("GET", "/context", "/context", {"params": {"max_tokens": 100}}),
         ("GET", "/context", "/context", {"params": {"max_tokens": 1}}),
@@ -82,7 +92,9 @@ async def test_what_the_document_gives_as_examples_is_taken(make_app: MakeApp) -
             name = body["schema"]["$ref"].rpartition("/")[2]
             for example in spec["components"]["schemas"][name]["examples"]:
                 answer = await http.post(path, json=example)
-                assert answer.status_code in (200, 201, 202), (path, answer.text)
+                # Of the ids in an example none is here.
+                taken = answer.status_code in (200, 201, 202) or answer.json()["code"] == "not-found"
+                assert taken, (path, answer.text)
 
 
 async def test_every_reference_leads_somewhere(make_app: MakeApp) -> None:

@@ -41,6 +41,7 @@ def test_the_json_keys_are_those_of_the_documentation(http: httpx.Client) -> Non
     assert {"id", "memory_type", "tags", "source", "project_id", "client_id", "certainty_score", "created_at"} <= {
         *kept
     }
+    assert (kept.pop("outcome"), kept.pop("alike")) == ("created", [])
     assert http.get(f"/memories/{kept['id']}").json() == kept
 
 
@@ -56,7 +57,7 @@ def test_a_memory_is_changed_deleted_and_brought_back(http: httpx.Client) -> Non
     assert changed["content"] == "final"
     assert (deleted["deleted"], deleted["memory"]["content"]) == (kept["id"], "final")
     assert "trash" in detail(gone, 404)
-    assert restored == changed
+    assert restored == changed | {"revision": 4}
 
 
 def test_the_headers_stand_in_for_client_and_project(http: httpx.Client) -> None:
@@ -209,7 +210,12 @@ def test_an_export_can_be_taken_in_again(http: httpx.Client, server: RunningServ
     taken = http.post("/import", content=exported.content, headers={"content-type": "application/vnd.apache.parquet"})
 
     assert exported.content.startswith(b"PAR1")
-    assert taken.json() == {"imported": 0, "unchanged": int(exported.headers["x-memory-count"]), "conflicts": []}
+    assert taken.json() == {
+        "imported": 0,
+        "unchanged": int(exported.headers["x-memory-count"]),
+        "conflicts": [],
+        "batch_id": taken.json()["batch_id"],
+    }
     assert list(server.data_dir.glob(".transfer-*")) == []
 
 

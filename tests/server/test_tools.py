@@ -36,10 +36,11 @@ async def test_the_tools_are_those_of_the_documentation(make_app: MakeApp) -> No
     tools = {tool["name"]: set(tool["inputSchema"]["properties"]) for tool in await listed(await make_app())}
 
     scores = {"certainty_score", "quality_score"}
+    lifecycle = {"supersedes", "topic_key", "expires_at"}
     filters = {"client_id", "project_id", "global_search", "limit", "search_mode", "min_certainty", "min_quality"}
     assert tools == {
-        "memory_add": {"content", "memory_type", "tags", "source", "project_id"} | scores,
-        "memory_search": {"query", "memory_type", "tags"} | filters,
+        "memory_add": {"content", "memory_type", "tags", "source", "project_id"} | scores | lifecycle,
+        "memory_search": {"query", "memory_type", "tags", "as_of"} | filters,
         "memory_update": {"memory_id", "content", "tags", "memory_type"} | scores,
         "memory_delete": {"memory_id"},
         "memory_stats": {"project_id", "global_search"},

@@ -12,7 +12,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from memory_core.engine.ports import Entry, ModelIdentity, Probe, QueryVector, Store, Vectors
+from memory_core.changes import Action
+from memory_core.engine.ports import Act, Entry, ModelIdentity, Probe, QueryVector, Store, Vectors
 from memory_core.types import Memory, MemoryType, Scope, TagsMatch
 
 START = datetime(2026, 11, 1, 9, 30, 0, 123456, tzinfo=UTC)
@@ -47,6 +48,14 @@ def entry_of(memory: Memory) -> Entry:
 
 def edited(**fields: Any) -> Any:  # Any: an edit for `Store.change`
     return lambda memory: entry_of(replace(memory, **fields))
+
+
+def trash(store: Store, scope: Scope, *, content_contains: str | None, at: datetime) -> int:
+    """All that fits to the trash, as one batch; how many those are."""
+    with store.transaction() as tx:
+        found = tx.matching(scope, content_contains)
+        tx.trash(found, Act(action=Action.PURGE, at=at, batch_id="purge-1"))
+    return len(found)
 
 
 def random_vectors(seed: int, pieces: int = 1, dimension: int = MODEL.dimension) -> Vectors:

@@ -8,17 +8,7 @@ import pytest
 from memory_core.engine.ports import Store
 from memory_core.errors import InvalidError, UnavailableError
 from memory_core.types import Scope
-from support.entries import (
-    MODEL,
-    START,
-    edited,
-    embed,
-    entry,
-    entry_of,
-    one_of_many,
-    probe,
-    random_vectors,
-)
+from support.entries import MODEL, START, edited, embed, entry, entry_of, one_of_many, probe, random_vectors, trash
 from support.every_store import Opener
 
 
@@ -66,7 +56,7 @@ def test_an_export_shows_one_moment_whatever_is_written_meanwhile(
 
     store.insert([entry("late")])
     store.change(entries[-1].memory.id, edited(content="changed"))
-    store.trash(Scope(), content_contains=None, at=START)
+    trash(store, Scope(), content_contains=None, at=START)
     store.maintain()
 
     exported = first + [one for batch in batches for one in batch]

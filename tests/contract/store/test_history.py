@@ -21,7 +21,18 @@ from msgspec.structs import replace
 from memory_core.engine.ports import ModelIdentity, Store, Vectors
 from memory_core.errors import ConflictError
 from memory_core.types import Memory, Scope
-from support.entries import MODEL, OTHER_MODEL, START, entry, entry_of, plain_bm25, plain_cosine, probe, random_vectors
+from support.entries import (
+    MODEL,
+    OTHER_MODEL,
+    START,
+    entry,
+    entry_of,
+    plain_bm25,
+    plain_cosine,
+    probe,
+    random_vectors,
+    trash,
+)
 from support.every_store import STORES
 
 WORDS = st.lists(st.sampled_from(["apple", "pear", "plum"]), min_size=1, max_size=4).map(" ".join)
@@ -80,7 +91,7 @@ class History(RuleBasedStateMachine):
     def purge(self, word: str) -> None:
         at = self._later()
         fitting = [m for m in self.memories.values() if m.deleted_at is None and word in m.content]
-        assert self.store.trash(Scope(), content_contains=word, at=at) == len(fitting)
+        assert trash(self.store, Scope(), content_contains=word, at=at) == len(fitting)
         self.memories |= {memory.id: replace(memory, deleted_at=at) for memory in fitting}
 
     @rule(limit=st.integers(1, 4), pieces=st.integers(1, 3))

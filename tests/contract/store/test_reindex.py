@@ -1,7 +1,5 @@
 """Another version of the analyser makes the lexical index anew, once, and touches nothing else."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pytest
 from msgspec.structs import replace
@@ -11,9 +9,9 @@ from memory_core.types import Memory, Scope
 from support.entries import MODEL, START, edited, embed, entry, plain_bm25, probe, random_vectors
 
 
-def shouted(memory: Memory) -> Mapping[str, int]:
-    """What a later analyser makes of a text; in some it finds a word twice."""
-    return {word.upper(): 1 + (word == "apple") for word in memory.content.split()}
+def shouted(memory: Memory) -> Entry:
+    """What a later analyser makes of a memory; in some it finds a word twice."""
+    return Entry(memory=memory, terms={word.upper(): 1 + (word == "apple") for word in memory.content.split()})
 
 
 def scores(store: Store, *terms: str) -> dict[str, float]:
@@ -35,14 +33,14 @@ def entries(store: Store) -> list[Entry]:
 def test_searches_find_by_the_new_terms_and_by_no_old_one(store: Store, entries: list[Entry]) -> None:
     assert len(scores(store, "apple")) > 0
 
-    assert store.reindex(7, shouted) == len(entries)
+    assert store.reindex(7, shouted) == len(entries) + 1, "the text before the change is one more"
 
     assert scores(store, "apple", "number", "n7") == {}
-    live = [Entry(memory=one.memory, terms=shouted(one.memory)) for one in entries if one.memory.deleted_at is None]
+    live = [shouted(one.memory) for one in entries if one.memory.deleted_at is None]
     for terms in (["APPLE"], ["N7", "CHANGED"]):
         assert scores(store, *terms) == pytest.approx(plain_bm25(live, terms))
     gone = entries[-1].memory
-    store.change(gone.id, lambda memory: Entry(memory=replace(memory, deleted_at=None), terms=shouted(memory)))
+    store.change(gone.id, lambda memory: shouted(replace(memory, deleted_at=None)))
     assert gone.id in scores(store, "GONE"), "what was in the trash was indexed too"
 
 
@@ -59,12 +57,12 @@ def test_vectors_and_what_waits_for_some_stay_as_they_are(store: Store, entries:
 def test_the_same_version_does_it_once(store: Store, entries: list[Entry]) -> None:
     store.reindex(7, shouted)
 
-    def never(memory: Memory) -> Mapping[str, int]:
+    def never(memory: Memory) -> Entry:
         raise AssertionError(f"{memory.content} is analysed again")
 
     assert store.reindex(7, never) == 0
     assert len(scores(store, "N7")) == 1
-    assert store.reindex(8, lambda _: {"ALL": 1}) == len(entries)
+    assert store.reindex(8, lambda memory: Entry(memory=memory, terms={"ALL": 1})) == len(entries) + 1
 
 
 def test_a_change_to_what_the_new_analyser_made_is_no_new_revision_unless_the_terms_change(store: Store) -> None:
@@ -75,7 +73,7 @@ def test_a_change_to_what_the_new_analyser_made_is_no_new_revision_unless_the_te
     embed(store, {one.memory.id: random_vectors(1)})
     store.reindex(7, shouted)
 
-    store.change(one.memory.id, lambda memory: Entry(memory=replace(memory, tags=("x",)), terms=shouted(memory)))
+    store.change(one.memory.id, lambda memory: shouted(replace(memory, tags=("x",))))
 
     assert store.count_pending() == 0
 
@@ -83,7 +81,7 @@ def test_a_change_to_what_the_new_analyser_made_is_no_new_revision_unless_the_te
 def test_an_analyser_that_fails_leaves_the_old_index(store: Store, entries: list[Entry]) -> None:
     before = scores(store, "apple")
 
-    def fails(memory: Memory) -> Mapping[str, int]:
+    def fails(memory: Memory) -> Entry:
         if memory.content.endswith("n1050"):
             raise ValueError("this analyser is broken")
         return shouted(memory)
@@ -93,7 +91,7 @@ def test_an_analyser_that_fails_leaves_the_old_index(store: Store, entries: list
 
     assert scores(store, "apple") == before
     assert scores(store, "APPLE") == {}
-    assert store.reindex(7, shouted) == len(entries)
+    assert store.reindex(7, shouted) == len(entries) + 1, "the text before the change is one more"
 
 
 def test_an_empty_store_takes_the_version_over(store: Store) -> None:

@@ -12,6 +12,7 @@ from memory_core.engine.ports import Embedder, Vectors
 from memory_core.errors import InternalError, InvalidError, ModelUnavailableError, StorageFullError
 from memory_core.types import Memory, Scope
 from support import embedders
+from support.entries import trash
 from support.stores import ObservedStore
 
 AT_ONCE = Pause(first_s=0.0, longest_s=0.0)
@@ -162,7 +163,7 @@ def test_a_failed_memory_that_was_deleted_meanwhile_counts_no_more(store: Observ
     work = backlog(store, AT_ONCE)
     work.page(Choosy(embedder, refused="poison"), never)
 
-    store.trash(Scope(), content_contains=None, at=memory.created_at)
+    trash(store, Scope(), content_contains=None, at=memory.created_at)
     work_off(work, embedder)
 
     assert (store.count_pending(), work.failed) == (0, 0)

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from benchmarks.retrieval import datasets
+from memory_core.changes import Kind
 from memory_core.engine import lexical
-from memory_core.engine.likeness import MAX_DIFFERENCES, Likeness, LikenessKind, compare
+from memory_core.engine.likeness import MAX_DIFFERENCES, Likeness, compare
 from memory_core.engine.noise import noise_of
 from memory_core.engine.ports import Embedder
 from memory_core.engine.reading import read
@@ -34,7 +35,7 @@ cosines = st.none() | st.floats(-1, 1)
 class Pair(Struct, frozen=True):
     old: str
     new: str
-    kind: LikenessKind | None
+    kind: Kind | None
     half: str
 
 
@@ -44,7 +45,7 @@ def by_words(new: str, old: str) -> Likeness | None:
 
 def labelled() -> list[Pair]:
     return [
-        Pair(old, new, category["kind"] and LikenessKind(category["kind"]), HALVES[place % 2])
+        Pair(old, new, category["kind"] and Kind(category["kind"]), HALVES[place % 2])
         for category in json.loads(PAIRS.read_text("utf-8"))["categories"]
         for place, (old, new) in enumerate(category["pairs"])
     ]
@@ -87,7 +88,7 @@ def test_alike_texts_that_differ_literally_are_linked_with_what_differs(
     found = by_words(new, old)
 
     assert found
-    assert found.kind is LikenessKind.DIFFERS
+    assert found.kind is Kind.DIFFERS
     assert found.differences == differences
 
 
@@ -108,7 +109,7 @@ def test_another_spelling_or_order_of_the_same_is_a_duplicate(old: str, new: str
     found = by_words(new, old)
 
     assert found
-    assert found.kind is LikenessKind.DUPLICATE
+    assert found.kind is Kind.DUPLICATE
     assert not found.differences
 
 
@@ -141,7 +142,7 @@ def test_a_long_text_is_compared_to_its_last_digit() -> None:
     found = by_words(new, old)
 
     assert found
-    assert found.kind is LikenessKind.DIFFERS
+    assert found.kind is Kind.DIFFERS
     assert found.differences == ("queue_998 → queue_1998",)
 
 
@@ -168,14 +169,14 @@ def test_any_two_texts_are_as_alike_in_the_other_order(
 
     assert (there and (there.kind, there.similarity)) == (back and (back.kind, back.similarity))
     assert there is None or 0 <= there.similarity <= 1
-    assert there is None or bool(there.differences) == (there.kind is LikenessKind.DIFFERS)
+    assert there is None or bool(there.differences) == (there.kind is Kind.DIFFERS)
 
 
 @given(texts, cosines)
 def test_an_identical_text_is_a_duplicate_whatever_the_model_says(text: str, cosine: float | None) -> None:
     found = compare(text, text, cosine=cosine, noise=0.0)
 
-    assert found == Likeness(kind=LikenessKind.DUPLICATE, similarity=1.0)
+    assert found == Likeness(kind=Kind.DUPLICATE, similarity=1.0)
 
 
 @given(texts, st.integers(0, 9), texts, st.integers(1, 9))
@@ -185,7 +186,7 @@ def test_a_text_with_one_digit_changed_is_never_a_duplicate(before: str, digit: 
 
     for cosine in (None, 1.0):
         found = compare(new, old, cosine=cosine, noise=0.0)
-        assert found is None or found.kind is LikenessKind.DIFFERS
+        assert found is None or found.kind is Kind.DIFFERS
 
 
 @pytest.mark.parametrize(
@@ -273,14 +274,14 @@ def test_links_are_rarely_wrong_and_seldom_missing(model: Embedder, half: str, w
 
 @pytest.mark.parametrize("way", FLOORS)
 def test_nothing_that_differs_is_called_a_duplicate(model: Embedder, way: str) -> None:
-    pairs = [pair for pair in labelled() if pair.kind is not LikenessKind.DUPLICATE]
+    pairs = [pair for pair in labelled() if pair.kind is not Kind.DUPLICATE]
 
     found = verdicts(model, pairs, way)
 
     assert not [
         (pair.old, pair.new)
         for pair, verdict in zip(pairs, found, strict=True)
-        if verdict and verdict.kind is LikenessKind.DUPLICATE
+        if verdict and verdict.kind is Kind.DUPLICATE
     ]
 
 

@@ -147,7 +147,7 @@ async def test_the_same_values_again_are_no_change(tmp_path: Path) -> None:
         kept = await service.add(NewMemory(content="x", tags=("a",)))
         clock.now += timedelta(hours=1)
 
-        assert await service.update(kept.id, MemoryPatch(content="x", tags=("a",))) == kept
+        assert await service.update(kept.id, MemoryPatch(content="x", tags=("a",))) == kept.memory
 
 
 async def test_a_purge_by_age_takes_what_is_older_and_keeps_to_the_narrower_time(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ async def test_a_caller_who_goes_away_leaves_no_half_write_and_no_lock(tmp_path:
         listed = await service.list(ListQuery(limit=200))
         by_words = await service.search(SearchQuery(query="fleeting", search_mode=SearchMode.KEYWORD, limit=200))
 
-    assert listed.memories[0] == kept
+    assert listed.memories[0] == kept.memory
     assert {hit.id for hit in by_words.results} == {memory.id for memory in listed.memories[1:]}
 
 

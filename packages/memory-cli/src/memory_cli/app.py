@@ -42,11 +42,13 @@ COMMANDS = (
     ("update", "keeping:update", KEEP),
     ("delete", "keeping:delete", KEEP),
     ("restore", "keeping:restore", KEEP),
+    ("undo", "changes:undo", KEEP),
     ("search", "finding:search", FIND),
     ("context", "finding:context", FIND),
     ("list", "finding:list_", FIND),
     ("get", "finding:get", FIND),
     ("similar", "finding:similar", FIND),
+    ("history", "changes:history", FIND),
     ("stats", "finding:stats", FIND),
     ("project", "servers:project", FIND),
     ("purge", "upkeep:purge", UPKEEP),
@@ -59,7 +61,11 @@ COMMANDS = (
     ("client", "servers:client", SERVERS),
     ("server", "servers:server", SERVERS),
 )
-GROUPS = (("model", "models:model", SERVERS),)
+GROUPS = (
+    ("review", "changes:review", KEEP),
+    ("trash", "changes:trash", KEEP),
+    ("model", "models:model", SERVERS),
+)
 """Commands with commands of their own."""
 
 

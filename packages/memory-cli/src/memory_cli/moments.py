@@ -32,6 +32,17 @@ def moment(text: str, *, now: datetime, end_of_day: bool = False) -> datetime:
         ) from error
 
 
+def coming(text: str, *, now: datetime) -> datetime:
+    """A moment ahead: a date, a time, or a span from `now` on (`12h`, `7d`). Raises InvalidError."""
+    text = text.strip()
+    if span := _AGE.fullmatch(text.lower()):
+        try:
+            return now.astimezone(UTC) + timedelta(minutes=int(span[1]) * _MINUTES[span[2]])
+        except OverflowError:
+            raise InvalidError(f"{text!r} is longer than time goes on here") from None
+    return moment(text, now=now)
+
+
 def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)

@@ -10,6 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from memory_cli.moments import moment
 from memory_cli.session import Session
+from memory_core.changes import ANYONE, By
 from memory_core.errors import InvalidError
 from memory_core.types import MemoryType, TagsMatch
 
@@ -32,6 +33,20 @@ Tags = Annotated[
 ]
 Limit = Annotated[int, Parameter(name=["--limit", "-n"], help="At most so many memories, 1 to 200.")]
 Global = Annotated[bool, flag("All projects, not the current one alone.", ["--global", "-g"])]
+
+
+Reason = Annotated[str | None, Parameter(help="Why; kept in the history.")]
+AsOf = Annotated[str | None, Parameter(help="What was known then: a date (its end), a time or an age (7d).")]
+Superseded = Annotated[bool, flag("Also what another memory took the place of.", "--superseded")]
+
+
+def because(reason: str | None) -> By:
+    return ANYONE if reason is None else By(reason=reason)
+
+
+def past(text: str | None) -> datetime | None:
+    """The moment that --as-of names."""
+    return None if text is None else moment(text, now=datetime.now(UTC), end_of_day=True)
 
 
 class ScopeFields(TypedDict, total=False):

@@ -4,9 +4,10 @@ Memories are other people's text: nothing of it reaches a terminal that the term
 """
 
 import re
-from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 
+from memory_core.changes import History, Kept, Outcome, Review, TrashReport, UndoReport
 from memory_core.types import (
     EmbeddingState,
     EmbeddingStatus,
@@ -22,6 +23,7 @@ from memory_core.types import (
 )
 
 ID_DIGITS = 8
+_FAR_AHEAD = datetime.max.replace(tzinfo=UTC)
 
 # C0 and C1 controls, and what turns or hides the text around it (bidirectional marks, line separators, BOM).
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -73,6 +75,11 @@ def memory_in_full(memory: Memory, zone: tzinfo | None = None) -> str:
         "created": when(memory.created_at, zone),
         "updated": when(memory.updated_at, zone) if memory.updated_at != memory.created_at else "",
         "in trash": when(memory.deleted_at, zone) if memory.deleted_at is not None else "",
+        "expires": when(memory.expires_at, zone) if memory.expires_at is not None else "",
+        "review by": when(memory.review_by, zone) if memory.review_by is not None else "",
+        "topic": memory.topic_key or "",
+        "superseded by": (memory.superseded_by or "")[:ID_DIGITS],
+        "revision": str(memory.revision) if memory.revision > 1 else "",
     }
     return f"{_table(rows)}\n\n{visible(memory.content)}"
 
@@ -81,8 +88,31 @@ def place(project_id: str | None) -> str:
     return f"project {one_line(project_id)}" if project_id else "no project"
 
 
-def kept(memory: Memory) -> str:
-    return f"Kept {short_id(memory)} ({memory.memory_type.value}, {place(memory.project_id)})"
+def kept(memory: Kept) -> str:
+    done = {Outcome.CREATED: "Kept", Outcome.UPDATED: "Updated", Outcome.UNCHANGED: "Already kept as"}[memory.outcome]
+    return f"{done} {short_id(memory)} ({memory.memory_type.value}, {place(memory.project_id)})"
+
+
+def nearly_the_same(memory: Kept) -> list[str]:
+    """A line for each memory that says nearly the same."""
+    return [
+        f"nearly the same as {one.memory_id[:ID_DIGITS]} ({differing(one.differences)}): {one_line(one.content)}; "
+        "see claude-memory review"
+        for one in memory.alike
+    ]
+
+
+def differing(differences: Sequence[str]) -> str:
+    return ", ".join(map(one_line, differences)) if differences else "it says the same"
+
+
+def mark(memory: Memory, now: datetime, zone: tzinfo | None = None) -> str:
+    """What someone should know of a memory before believing it."""
+    if memory.superseded_by is not None:
+        return f"superseded by {memory.superseded_by[:ID_DIGITS]}"
+    if memory.review_by is not None and memory.review_by <= now:
+        return f"unreviewed since {when(memory.review_by, zone)[:10]}"
+    return ""
 
 
 def stats_text(stats: Stats, *, scope: str) -> str:
@@ -199,8 +229,73 @@ def purge_text(report: PurgeReport) -> str:
     if report.matched == 0:
         return "Nothing fits; nothing to purge"
     if report.dry_run:
-        return f"{memories(report.matched)} would go to the trash"
-    return f"Moved {memories(report.purged)} to the trash; `claude-memory restore ID` brings one back"
+        return f"{memories(report.matched)} would go to the trash; add --yes to move {_them(report.matched)} there"
+    return f"Moved {memories(report.purged)} to the trash; `claude-memory undo {report.batch_id}` brings all back"
+
+
+def _them(count: int) -> str:
+    return "it" if count == 1 else "them"
+
+
+def history_text(history: History, zone: tzinfo | None = None) -> str:
+    """A block a revision, the latest first: number, time, what was done and by whom, and the text where it changed."""
+    blocks = []
+    for place, one in enumerate(history.revisions):
+        before = history.revisions[place + 1].memory if place + 1 < len(history.revisions) else None
+        who = ", ".join(part for part in (one.client_id, one.key and f"key {one.key}", one.batch_id) if part)
+        head = f"{one.revision}  {when(one.at, zone)}  {one.action.value}{f'  ({one_line(who)})' if who else ''}"
+        lines = [head, f"   because {one_line(one.reason)}"] if one.reason else [head]
+        lines += [f"   {line}" for line in _changed(before, one.memory, zone)]
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks)
+
+
+def _changed(before: Memory | None, after: Memory, zone: tzinfo | None) -> list[str]:
+    if before is None:
+        return [one_line(after.content)]
+    names = [name for name in Memory.__struct_fields__ if name not in ("updated_at", "revision")]
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    return [
+        one_line(after.content) if name == "content" else f"{name}: {_shown(getattr(after, name), zone)}"
+        for name in changed
+    ]
+
+
+def _shown(value: object, zone: tzinfo | None) -> str:
+    if isinstance(value, datetime):
+        return when(value, zone)
+    return one_line(", ".join(value) if isinstance(value, tuple) else str("none" if value in (None, ()) else value))
+
+
+def undo_text(report: UndoReport) -> str:
+    text = f"Undid {report.action.value} of {memories(report.undone)}"
+    if report.changed_since:
+        shown = ", ".join(memory_id[:ID_DIGITS] for memory_id in report.changed_since[:10])
+        text += f"; {memories(len(report.changed_since))} changed since then stayed: {shown}"
+    return f"{text}; `claude-memory undo {report.batch_id}` takes that back"
+
+
+def review_text(found: Review) -> str:
+    parts = []
+    for pair in found.pairs:
+        newer, older = short_id(pair.newer), short_id(pair.older)
+        parts.append(
+            f"{newer}  {when(pair.newer.created_at)}  {one_line(pair.newer.content)}\n"
+            f"{older}  {when(pair.older.created_at)}  {one_line(pair.older.content)}\n"
+            f"          {pair.similarity:.2f} alike; {differing(pair.differences)}"
+        )
+    if found.overdue:
+        lines = [f"{short_id(one)}  {mark(one, _FAR_AHEAD)}  {one_line(one.content)}" for one in found.overdue]
+        parts.append("\n".join(["To be looked at again", *lines]))
+    return "\n\n".join(parts)
+
+
+def trash_text(report: TrashReport) -> str:
+    if report.matched == 0:
+        return "Nothing lies in the trash that long"
+    if report.dry_run:
+        return f"{memories(report.matched)} would be removed for good; add --yes to do it"
+    return f"Removed {memories(report.removed)} for good"
 
 
 def memories(count: int) -> str:

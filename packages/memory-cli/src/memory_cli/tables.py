@@ -1,13 +1,13 @@
 """Memories as a table that fits the terminal. The only module that knows rich's tables; loaded for a terminal alone."""
 
 from collections.abc import Sequence
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from memory_cli.render import one_line, short_id, when
+from memory_cli.render import mark, one_line, short_id, when
 from memory_core.types import Memory, SearchHit
 
 WIDE = 90
@@ -56,6 +56,8 @@ def _memory_cell(memory: Memory, width: int, *, wide: bool, project_id: str | No
     if memory.project_id is not None and memory.project_id != project_id:
         about.append(one_line(memory.project_id))
     about += [f"#{one_line(tag)}" for tag in memory.tags]
+    if said := mark(memory, datetime.now(UTC), zone):
+        about.append(said)
     if about:
         cell.append("\n" + " ".join(about), style="dim")
     return cell

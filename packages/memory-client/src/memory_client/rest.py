@@ -75,12 +75,13 @@ class Rest:
         *,
         params: Params = (),
         body: object = None,
+        headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
     ) -> T:
         """Send `body` as JSON, give the answer back as an `answer`."""
         content = None if body is None else msgspec.json.encode(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        async with self.open(method, path, params, content, headers, timeout_s) as response:
+        typed = {} if body is None else {"Content-Type": "application/json"}
+        async with self.open(method, path, params, content, {**typed, **(headers or {})}, timeout_s) as response:
             return self.decode(await response.aread(), answer)
 
     @asynccontextmanager

@@ -23,6 +23,20 @@ from memory_client import __version__
 from memory_client.errors import ClientError, SettingError
 from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
 from memory_client.target import Target, header_text, resolve_target
+from memory_core.changes import (
+    ANYONE,
+    By,
+    History,
+    Kept,
+    Review,
+    ReviewQuery,
+    Settled,
+    Settlement,
+    TrashQuery,
+    TrashReport,
+    UndoReport,
+    UndoRequest,
+)
 from memory_core.errors import ConflictError, InvalidError, NotFoundError, StorageFullError, UnavailableError
 from memory_core.files import replacing
 from memory_core.memories import Progress
@@ -124,20 +138,38 @@ class MemoryClient:
     def url(self) -> str:
         return self._rest.address.url
 
-    async def add(self, new: NewMemory) -> Memory:
-        return await self._rest.call("POST", "/memories", Memory, body=new)
+    async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
+        return await self._rest.call("POST", "/memories", Kept, body=new, headers=_said(by))
 
     async def get(self, memory_id: str) -> Memory:
         return await self._rest.call("GET", _at(memory_id), Memory)
 
-    async def update(self, memory_id: str, patch: MemoryPatch) -> Memory:
-        return await self._rest.call("PATCH", _at(memory_id), Memory, body=patch)
+    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Memory:
+        return await self._rest.call("PATCH", _at(memory_id), Memory, body=patch, headers=_said(by))
 
-    async def delete(self, memory_id: str) -> Memory:
-        return (await self._rest.call("DELETE", _at(memory_id), Deleted)).memory
+    async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:
+        return (await self._rest.call("DELETE", _at(memory_id), Deleted, headers=_said(by))).memory
 
-    async def restore(self, memory_id: str) -> Memory:
-        return await self._rest.call("POST", f"{_at(memory_id)}/restore", Memory)
+    async def restore(self, memory_id: str, *, revision: int | None = None, by: By = ANYONE) -> Memory:
+        params = [] if revision is None else [("revision", str(revision))]
+        path = f"{_at(memory_id)}/restore"
+        return await self._rest.call("POST", path, Memory, params=params, headers=_said(by))
+
+    async def history(self, memory_id: str) -> History:
+        return await self._rest.call("GET", f"{_at(memory_id)}/history", History)
+
+    async def undo(self, asked: UndoRequest, *, by: By = ANYONE) -> UndoReport:
+        headers = _said(by)
+        return await self._rest.call("POST", "/undo", UndoReport, body=asked, headers=headers, timeout_s=LONG_TIMEOUT_S)
+
+    async def review(self, query: ReviewQuery) -> Review:
+        return await self._rest.call("GET", "/review", Review, params=query_params(query))
+
+    async def settle(self, asked: Settlement, *, by: By = ANYONE) -> Settled:
+        return await self._rest.call("POST", "/review/settle", Settled, body=asked, headers=_said(by))
+
+    async def empty_trash(self, query: TrashQuery) -> TrashReport:
+        return await self._rest.call("POST", "/trash/empty", TrashReport, body=query, timeout_s=LONG_TIMEOUT_S)
 
     async def list(self, query: ListQuery) -> MemoryPage:
         return await self._rest.call("GET", "/memories", MemoryPage, params=query_params(query))
@@ -155,8 +187,10 @@ class MemoryClient:
     async def stats(self, scope: Scope) -> Stats:
         return await self._rest.call("GET", "/stats", Stats, params=query_params(scope))
 
-    async def purge(self, query: PurgeQuery) -> PurgeReport:
-        return await self._rest.call("POST", "/memories/purge", PurgeReport, body=query, timeout_s=LONG_TIMEOUT_S)
+    async def purge(self, query: PurgeQuery, *, by: By = ANYONE) -> PurgeReport:
+        headers = _said(by)
+        path = "/memories/purge"
+        return await self._rest.call("POST", path, PurgeReport, body=query, headers=headers, timeout_s=LONG_TIMEOUT_S)
 
     async def backfill(self) -> BackfillReport:
         return await self._rest.call("POST", "/embeddings/backfill", BackfillReport)
@@ -184,10 +218,10 @@ class MemoryClient:
                         progress(done, int(total) if total is not None else None)
             return int(response.headers.get("x-memory-count", "0"))
 
-    async def import_parquet(self, path: Path, *, progress: Progress | None = None) -> ImportReport:
+    async def import_parquet(self, path: Path, *, progress: Progress | None = None, by: By = ANYONE) -> ImportReport:
         """As `Memories` says; `progress` counts bytes sent. The answer comes when all of them are kept."""
         size = _readable_size(path)
-        headers = {"Content-Type": PARQUET, "Content-Length": str(size)}
+        headers = {"Content-Type": PARQUET, "Content-Length": str(size), **_said(by)}
         body = _chunks(path, size, progress)
         async with self._rest.open("POST", "/import", (), body, headers, LONG_TIMEOUT_S) as response:
             return self._rest.decode(await response.aread(), ImportReport)
@@ -224,6 +258,13 @@ def _file_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"no room left to write {path}") from error
         raise InvalidError(f"cannot use {path}: {error.strerror}") from error
+
+
+def _said(by: By) -> dict[str, str]:
+    """What `by` says, as headers. The key is not among them: the server knows whose it is."""
+    named = {"X-Client-ID": by.client_id, "X-Reason": by.reason}
+    said = {name: header_text(value) for name, value in named.items() if value is not None}
+    return said if by.request is None else said | {"Idempotency-Key": by.request}
 
 
 def _at(memory_id: str) -> str:

@@ -2,13 +2,28 @@
 
 Every verb raises the errors of `memory_core.errors` and no others. An id may be given by any unique beginning of at
 least four characters; AmbiguousIdError names the candidates, NotFoundError says there is none. Memories in the trash
-are found by `list` with `trashed`, by `restore`, and by nothing else.
+are found by `list` with `trashed`, by `history`, `restore` and `undo`, and by nothing else. `by` says who makes a
+change and why; with `By.request`, the same call again is done once and gives the same answer.
 """
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from memory_core.changes import (
+    ANYONE,
+    By,
+    History,
+    Kept,
+    Review,
+    ReviewQuery,
+    Settled,
+    Settlement,
+    TrashQuery,
+    TrashReport,
+    UndoReport,
+    UndoRequest,
+)
 from memory_core.types import (
     BackfillReport,
     Context,
@@ -36,21 +51,50 @@ Progress = Callable[[int, int | None], None]
 
 
 class Memories(Protocol):
-    async def add(self, new: NewMemory) -> Memory:
-        """Keep `new` durably: on disk when this returns. Its embedding may follow a moment later."""
+    async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
+        """Keep `new` durably: on disk when this returns. Its embedding may follow a moment later.
+
+        An exact repeat of what its project has in that type is not kept twice, nor is a second of one `topic_key`:
+        `Kept.outcome` says so. What is nearly the same is kept, linked and named in `Kept.alike`.
+        """
         ...
 
     async def get(self, memory_id: str) -> Memory: ...
 
-    async def update(self, memory_id: str, patch: MemoryPatch) -> Memory:
+    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Memory:
         """Change the set fields of `patch`. An empty patch changes nothing, not even `updated_at`."""
         ...
 
-    async def delete(self, memory_id: str) -> Memory:
+    async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:
         """Move to the trash; `restore` brings it back. Returns the memory as it lies there."""
         ...
 
-    async def restore(self, memory_id: str) -> Memory: ...
+    async def restore(self, memory_id: str, *, revision: int | None = None, by: By = ANYONE) -> Memory:
+        """Bring back from the trash, or back to the state of that revision; which becomes another revision."""
+        ...
+
+    async def history(self, memory_id: str) -> History:
+        """Every state of a memory, in the trash or not, the latest first, and what made it so."""
+        ...
+
+    async def undo(self, asked: UndoRequest, *, by: By = ANYONE) -> UndoReport:
+        """Take back the last change of a memory, a whole batch, or the last change of the client of `by`.
+
+        A merge, or a memory that superseded another, is taken back as a whole. Undoing that brings it back again.
+        """
+        ...
+
+    async def review(self, query: ReviewQuery) -> Review:
+        """Pairs that say nearly the same and wait for a decision, and memories that nobody has looked at in time."""
+        ...
+
+    async def settle(self, asked: Settlement, *, by: By = ANYONE) -> Settled:
+        """Merge two memories, let one supersede the other, or say that both are right."""
+        ...
+
+    async def empty_trash(self, query: TrashQuery) -> TrashReport:
+        """Remove for good what has lain in the trash so long; on a dry run only say what."""
+        ...
 
     async def list(self, query: ListQuery) -> MemoryPage:
         """Newest first. Following `next_cursor` shows each memory once, whatever is added meanwhile."""
@@ -66,8 +110,8 @@ class Memories(Protocol):
 
     async def stats(self, scope: Scope) -> Stats: ...
 
-    async def purge(self, query: PurgeQuery) -> PurgeReport:
-        """Move every memory that fits to the trash, in one transaction; on a dry run only say which."""
+    async def purge(self, query: PurgeQuery, *, by: By = ANYONE) -> PurgeReport:
+        """Move every memory that fits to the trash, as one batch; on a dry run only say which."""
         ...
 
     async def backfill(self) -> BackfillReport:
@@ -95,6 +139,6 @@ class Memories(Protocol):
         """
         ...
 
-    async def import_parquet(self, path: Path, *, progress: Progress | None = None) -> ImportReport:
+    async def import_parquet(self, path: Path, *, progress: Progress | None = None, by: By = ANYONE) -> ImportReport:
         """Take in what `export_parquet` wrote. Repeating it changes nothing; nothing that is here is overwritten."""
         ...

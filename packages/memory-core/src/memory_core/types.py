@@ -48,7 +48,12 @@ class TagsMatch(StrEnum):
 
 
 class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What someone wants kept. `project_id` unset means the caller's project; null means no project: global."""
+    """What someone wants kept. `project_id` unset means the caller's project; null means no project: global.
+
+    At `expires_at` it leaves search and goes to the trash. `review_by` is a mark: when somebody should look at it
+    again. `supersedes` is the id of a memory that this one takes the place of. With the `topic_key` that a memory of
+    its project has already it is an update of that one.
+    """
 
     content: str
     memory_type: MemoryType = MemoryType.OBSERVATION
@@ -59,12 +64,17 @@ class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_id: str | None = None
     certainty_score: float = DEFAULT_SCORE
     quality_score: float = DEFAULT_SCORE
+    expires_at: datetime | None = None
+    review_by: datetime | None = None
+    topic_key: str | None = None
+    supersedes: str | None = None
 
     def __post_init__(self) -> None:
         checks.content(self.content)
         force_setattr(self, "tags", checks.tags(self.tags))
-        checks.names(self, "source", "project_id", "client_id", "session_id")
+        checks.names(self, "source", "project_id", "client_id", "session_id", "topic_key", "supersedes")
         checks.scores(self, "certainty_score", "quality_score")
+        _in_utc(self, "expires_at", "review_by")
 
 
 class MemoryPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,14 +87,18 @@ class MemoryPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     project_id: str | UnsetType | None = UNSET
     certainty_score: float | UnsetType = UNSET
     quality_score: float | UnsetType = UNSET
+    expires_at: datetime | UnsetType | None = UNSET
+    review_by: datetime | UnsetType | None = UNSET
+    topic_key: str | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         if self.content is not UNSET:
             checks.content(self.content)
         if self.tags is not UNSET:
             force_setattr(self, "tags", checks.tags(self.tags))
-        checks.names(self, "source", "project_id")
+        checks.names(self, "source", "project_id", "topic_key")
         checks.scores(self, "certainty_score", "quality_score")
+        _in_utc(self, "expires_at", "review_by")
 
     def changes(self) -> dict[str, Any]:
         """Field name → new value, of the fields that are set."""
@@ -92,7 +106,11 @@ class MemoryPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Memory(Struct, frozen=True, kw_only=True):
-    """A memory as it is kept. `id` is opaque: 32 hexadecimal digits, and any unique beginning of it names it too."""
+    """A memory as it is kept. `id` is opaque: 32 hexadecimal digits, and any unique beginning of it names it too.
+
+    `superseded_by` is the id of the memory that took its place: it is then out of search, context and lists, unless
+    asked for. `revision` counts its states, from 1.
+    """
 
     id: str
     content: str
@@ -107,6 +125,11 @@ class Memory(Struct, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    expires_at: datetime | None = None
+    review_by: datetime | None = None
+    topic_key: str | None = None
+    superseded_by: str | None = None
+    revision: int = 1
 
 
 class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,7 +137,8 @@ class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `project_id` unset means every project at the engine; at a server's door it means the caller's project, if the
     caller names one. Null means the memories of no project. `global_search` means every project, whatever
-    `project_id` says. `include_global` adds the memories of no project to those of the named one.
+    `project_id` says. `include_global` adds the memories of no project to those of the named one. `include_superseded`
+    adds those that another memory took the place of. `as_of` shows everything as it was at that moment.
     """
 
     project_id: str | UnsetType | None = UNSET
@@ -129,14 +153,15 @@ class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     created_before: datetime | None = None
     min_certainty: float | None = None
     min_quality: float | None = None
+    include_superseded: bool = False
     trashed: bool = False
+    as_of: datetime | None = None
 
     def __post_init__(self) -> None:
         force_setattr(self, "tags", checks.tags(self.tags))
         checks.names(self, "project_id", "client_id", "session_id")
         checks.scores(self, "min_certainty", "min_quality")
-        for name in ("created_after", "created_before"):
-            force_setattr(self, name, _utc(getattr(self, name)))
+        _in_utc(self, "created_after", "created_before", "as_of")
 
 
 class ListQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,6 +206,8 @@ class PurgeQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.purge(self)
+        if self.as_of is not None:
+            raise InvalidError("as_of is for looking; what is purged is what is here now")
 
 
 class ContextQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -272,20 +299,28 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 class PurgeReport(Struct, frozen=True, kw_only=True):
-    """`matched` memories fit; `purged` of them are now in the trash (0 on a dry run); `sample` shows up to 20."""
+    """`matched` memories fit; `purged` of them are now in the trash (0 on a dry run); `sample` shows up to 20.
+
+    `batch_id` names what was done, for `undo`.
+    """
 
     dry_run: bool
     matched: int
     purged: int
     sample: tuple[Memory, ...] = ()
+    batch_id: str | None = None
 
 
 class ImportReport(Struct, frozen=True, kw_only=True):
-    """`conflicts` lists ids that exist here with another text or other fields; those stayed as they were."""
+    """`conflicts` lists ids that exist here with another text or other fields; those stayed as they were.
+
+    `batch_id` names what was imported, for `undo`.
+    """
 
     imported: int
     unchanged: int
     conflicts: tuple[str, ...] = ()
+    batch_id: str | None = None
 
 
 class BackfillReport(Struct, frozen=True, kw_only=True):
@@ -416,7 +451,18 @@ class Health(Struct, frozen=True, kw_only=True):
     reranker: RerankerStatus | None = None
 
 
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _in_utc(struct: Any, *fields: str) -> None:
+    """Times in UTC; one without a zone is taken for UTC."""
+    for field_ in fields:
+        moment = getattr(struct, field_)
+        if isinstance(moment, datetime):
+            force_setattr(struct, field_, _utc(field_, moment))
+
+
+def _utc(name: str, moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidError(f"{name} is no time of this era") from None

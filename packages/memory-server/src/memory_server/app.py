@@ -26,7 +26,8 @@ from memory_server.rest import Rest, clear_transfers
 from memory_server.settings import ServerSettings
 
 CORS_HEADERS = (
-    "authorization", "content-type", "x-api-key", "x-client-id", "x-project-id",
+    "authorization", "content-type", "x-api-key", "x-client-id", "x-project-id", "x-reason",
+    "idempotency-key",
     "mcp-protocol-version", "mcp-method", "mcp-name",
 )  # fmt: skip
 

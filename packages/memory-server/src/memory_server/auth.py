@@ -11,8 +11,10 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from memory_core.changes import By
 from memory_core.errors import InvalidError, UnauthorizedError
 from memory_server.limits import Kind, Limits
 
@@ -24,6 +26,13 @@ class Principal(Struct, frozen=True, kw_only=True):
 
     limited_as: str
     key_hint: str | None = None
+
+
+class Caller(Struct, frozen=True, kw_only=True):
+    """Who asks: what it claims to be, and what is kept of it with each change."""
+
+    claims: "Claims"
+    by: By
 
 
 class Claims(Struct, frozen=True, kw_only=True):
@@ -87,6 +96,18 @@ def sent_key(headers: Mapping[str, str]) -> str | None:
 def claims_of(headers: Mapping[str, str]) -> Claims:
     """The defaults a caller brings, percent-encoding undone. Raises InvalidError if they are no UTF-8."""
     return Claims(project_id=_claim(headers, "x-project-id"), client_id=_claim(headers, "x-client-id"))
+
+
+def caller_of(request: Request) -> Caller:
+    """Raises InvalidError for headers that cannot be."""
+    claims = claims_of(request.headers)
+    by = By(
+        client_id=claims.client_id,
+        key=request.state.principal.key_hint,
+        reason=_claim(request.headers, "x-reason"),
+        request=request.headers.get("idempotency-key"),
+    )
+    return Caller(claims=claims, by=by)
 
 
 def _claim(headers: Mapping[str, str], name: str) -> str | None:

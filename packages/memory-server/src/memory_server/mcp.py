@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from memory_core.errors import InternalError, MemoryServiceError
 from memory_core.memories import Memories
 from memory_server import __version__
-from memory_server.auth import claims_of
+from memory_server.auth import caller_of
 from memory_server.decoding import to_struct
 from memory_server.limits import Limits
 from memory_server.problems import method_not_allowed
@@ -93,7 +93,7 @@ class McpEndpoint:
         self._limits.spend(tool.kind, request.state.principal.limited_as)
         # Some models send null for what they leave out.
         given = {name: value for name, value in arguments.items() if value is not None}
-        return await tool.run(self._memories, to_struct(given, tool.arguments), claims_of(request.headers))
+        return await tool.run(self._memories, to_struct(given, tool.arguments), caller_of(request))
 
 
 def _described(tool: Tool) -> mcp_types.Tool:

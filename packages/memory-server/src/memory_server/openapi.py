@@ -22,6 +22,11 @@ _ABOUT = (
     "The memory that coding agents share. X-Client-ID and X-Project-ID (percent-encoded) stand in for client_id and "
     "project_id where those are left out."
 )
+_TEXT = {"type": "string"}
+_HEADERS = (
+    {"name": "Idempotency-Key", "in": "header", "schema": _TEXT, "description": "The same key again: done once"},
+    {"name": "X-Reason", "in": "header", "schema": _TEXT, "description": "Why, percent-encoded; kept in the history"},
+)
 Json = dict[str, Any]  # there is no narrower type for it
 
 _REF = "#/components/schemas/{name}"
@@ -30,6 +35,9 @@ _EXAMPLES: dict[str, Json] = {
     "SearchQuery": {"query": "when do we release?", "search_mode": "hybrid", "limit": 5},
     "MemoryPatch": {"content": "We deploy on Thursdays"},
     "ModelChoice": {"embedder": "onnx:all-MiniLM-L6-v2"},
+    "UndoRequest": {"batch_id": "purge-1f2e3d4c5b6a"},
+    "Settlement": {"keep": "1a2b3c4d", "other": "5e6f7a8b", "decision": "merge", "content": "We deploy on Fridays"},
+    "TrashQuery": {"older_than_days": 7, "dry_run": True},
     "PurgeQuery": {"project_id": "github.com/acme/site", "older_than_days": 365, "dry_run": True},
 }
 
@@ -64,7 +72,10 @@ class Documented(FastAPI):
                 response_model=None,
                 response_class=Response,
                 response_description=route.summary,
-                responses={route.status: _content(route.returns), **dict.fromkeys(_errors(route), problem)},
+                responses={
+                    **dict.fromkeys(filter(None, (route.status, route.or_status)), _content(route.returns)),
+                    **dict.fromkeys(_errors(route), problem),
+                },
                 openapi_extra=_taken(route, self._schemas),
             )
             if route.method == "GET":  # which answers HEAD in Starlette, but not in FastAPI
@@ -109,6 +120,8 @@ def _taken(route: Route, schemas: Json) -> Json:
     if route.query is not None:
         fields = schemas[route.query.__name__]["properties"]
         taken["parameters"] = [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
+    if route.changes:
+        taken.setdefault("parameters", []).extend(_HEADERS)
     return taken | ({"security": []} if route.path in OPEN_PATHS else {})
 
 

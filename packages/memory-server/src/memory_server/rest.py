@@ -18,6 +18,19 @@ from fastapi.responses import FileResponse
 from msgspec import UNSET, Struct, structs
 from starlette import types as asgi
 
+from memory_core.changes import (
+    History,
+    Kept,
+    Outcome,
+    Review,
+    ReviewQuery,
+    Settled,
+    Settlement,
+    TrashQuery,
+    TrashReport,
+    UndoReport,
+    UndoRequest,
+)
 from memory_core.memories import Memories
 from memory_core.types import (
     BackfillReport,
@@ -40,7 +53,7 @@ from memory_core.types import (
     SearchResult,
     Stats,
 )
-from memory_server.auth import Claims, claims_of
+from memory_server.auth import Claims, caller_of, claims_of
 from memory_server.decoding import read_query, read_struct, too_large
 from memory_server.problems import unsupported_media
 from memory_server.settings import ServerSettings
@@ -54,6 +67,12 @@ MemoryId = Annotated[str, fastapi.Path(description="An id, or its unique beginni
 class Deleted(Struct, frozen=True, kw_only=True):
     deleted: str
     memory: Memory
+
+
+class Restored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`revision` is the number of the state to go back to; without it, the memory comes out of the trash."""
+
+    revision: int | None = None
 
 
 class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,8 +93,10 @@ class Route(Struct, frozen=True, kw_only=True):
     returns: type[Struct]
     tag: str = "memories"
     status: int = 200
+    or_status: int | None = None  # where nothing new came to be
     body: type[Struct] | None = None
     query: type[Struct] | None = None
+    changes: bool = False  # it takes Idempotency-Key and X-Reason
     errors: tuple[int, ...] = ()
 
 
@@ -92,20 +113,30 @@ class Rest:
             Route(method="GET", path="/health", summary="Whether the server works", handler=self.health,
                   tag="server", returns=Health),
             Route(method="POST", path="/memories", summary="Keep a memory", handler=self.add,
-                  body=NewMemory, returns=Memory, status=201, errors=(409, 507)),
+                  body=NewMemory, returns=Kept, status=201, or_status=200, changes=True, errors=(404, 409, 507)),
             Route(method="GET", path="/memories", summary="List memories, newest first", handler=self.list,
                   query=ListQuery, returns=MemoryPage),
             Route(method="POST", path="/memories/search", summary="Find memories by meaning or words",
                   handler=self.search, body=SearchQuery, returns=SearchResult),
             Route(method="POST", path="/memories/purge", summary="Move all that fit to the trash; a dry run by default",
-                  handler=self.purge, tag="upkeep", body=PurgeQuery, returns=PurgeReport),
+                  handler=self.purge, tag="upkeep", body=PurgeQuery, returns=PurgeReport, changes=True, errors=(507,)),
             Route(method="GET", path=one, summary="One memory", handler=self.get, returns=Memory, errors=missing),
             Route(method="PATCH", path=one, summary="Change fields of a memory", handler=self.update,
-                  body=MemoryPatch, returns=Memory, errors=(*missing, 507)),
+                  body=MemoryPatch, returns=Memory, changes=True, errors=(*missing, 507)),
             Route(method="DELETE", path=one, summary="Move a memory to the trash", handler=self.delete,
-                  returns=Deleted, errors=missing),
-            Route(method="POST", path=one + "/restore", summary="Bring a memory back from the trash",
-                  handler=self.restore, returns=Memory, errors=missing),
+                  returns=Deleted, changes=True, errors=(*missing, 507)),
+            Route(method="POST", path=one + "/restore", summary="Bring a memory back from the trash, or to a revision",
+                  handler=self.restore, query=Restored, returns=Memory, changes=True, errors=(*missing, 507)),
+            Route(method="GET", path=one + "/history", summary="Every state of a memory, and what made it so",
+                  handler=self.history, returns=History, errors=missing),
+            Route(method="POST", path="/undo", summary="Take back a change, or all of a batch", handler=self.undo,
+                  body=UndoRequest, returns=UndoReport, changes=True, errors=(*missing, 507)),
+            Route(method="GET", path="/review", summary="What says nearly the same, and what nobody has looked at",
+                  handler=self.review, query=ReviewQuery, returns=Review),
+            Route(method="POST", path="/review/settle", summary="Merge two memories, supersede one, or keep both",
+                  handler=self.settle, body=Settlement, returns=Settled, changes=True, errors=(*missing, 507)),
+            Route(method="POST", path="/trash/empty", summary="Remove for good what lies in the trash; a dry run first",
+                  handler=self.empty_trash, tag="upkeep", body=TrashQuery, returns=TrashReport, errors=(507,)),
             Route(method="GET", path=one + "/similar", summary="Memories whose meaning is near this one's",
                   handler=self.similar, query=Limit, returns=SearchResult, errors=(*missing, 503)),
             Route(method="GET", path="/stats", summary="Counts of a scope", handler=self.stats,
@@ -123,7 +154,7 @@ class Rest:
                   handler=self.export, tag="upkeep",
                   returns=Parquet),
             Route(method="POST", path="/import", summary="Take in what an export wrote", handler=self.import_,
-                  tag="upkeep", returns=ImportReport, body=Parquet, errors=(507,)),
+                  tag="upkeep", returns=ImportReport, body=Parquet, changes=True, errors=(507,)),
         ]  # fmt: skip
 
     async def health(self) -> Response:
@@ -134,8 +165,10 @@ class Rest:
         return answer
 
     async def add(self, request: Request) -> Response:
-        new = claimed(await self._body(request, NewMemory), claims_of(request.headers))
-        return encoded(await self._service.add(new), status=201)
+        caller = caller_of(request)
+        new = claimed(await self._body(request, NewMemory), caller.claims)
+        kept = await self._service.add(new, by=caller.by)
+        return encoded(kept, status=201 if kept.outcome is Outcome.CREATED else 200)
 
     async def list(self, request: Request) -> Response:
         return encoded(await self._service.list(self._scope(request, ListQuery)))
@@ -146,20 +179,41 @@ class Rest:
 
     async def purge(self, request: Request) -> Response:
         query = await self._body(request, PurgeQuery)
-        return encoded(await self._service.purge(scoped(query, claims_of(request.headers))))
+        caller = caller_of(request)
+        return encoded(await self._service.purge(scoped(query, caller.claims), by=caller.by))
 
     async def get(self, memory_id: MemoryId) -> Response:
         return encoded(await self._service.get(memory_id))
 
     async def update(self, memory_id: MemoryId, request: Request) -> Response:
-        return encoded(await self._service.update(memory_id, await self._body(request, MemoryPatch)))
+        patch = await self._body(request, MemoryPatch)
+        return encoded(await self._service.update(memory_id, patch, by=caller_of(request).by))
 
-    async def delete(self, memory_id: MemoryId) -> Response:
-        memory = await self._service.delete(memory_id)
+    async def delete(self, memory_id: MemoryId, request: Request) -> Response:
+        memory = await self._service.delete(memory_id, by=caller_of(request).by)
         return encoded(Deleted(deleted=memory.id, memory=memory))
 
-    async def restore(self, memory_id: MemoryId) -> Response:
-        return encoded(await self._service.restore(memory_id))
+    async def restore(self, memory_id: MemoryId, request: Request) -> Response:
+        revision = read_query(request, Restored).revision
+        return encoded(await self._service.restore(memory_id, revision=revision, by=caller_of(request).by))
+
+    async def history(self, memory_id: MemoryId) -> Response:
+        return encoded(await self._service.history(memory_id))
+
+    async def undo(self, request: Request) -> Response:
+        return encoded(await self._service.undo(await self._body(request, UndoRequest), by=caller_of(request).by))
+
+    async def review(self, request: Request) -> Response:
+        query, claims = read_query(request, ReviewQuery), claims_of(request.headers)
+        if query.project_id is UNSET and claims.project_id is not None:
+            query = structs.replace(query, project_id=claims.project_id)
+        return encoded(await self._service.review(query))
+
+    async def settle(self, request: Request) -> Response:
+        return encoded(await self._service.settle(await self._body(request, Settlement), by=caller_of(request).by))
+
+    async def empty_trash(self, request: Request) -> Response:
+        return encoded(await self._service.empty_trash(await self._body(request, TrashQuery)))
 
     async def similar(self, memory_id: MemoryId, request: Request) -> Response:
         limit = read_query(request, Limit).limit
@@ -194,7 +248,7 @@ class Rest:
         if media not in (PARQUET, "application/octet-stream"):
             raise unsupported_media(PARQUET)
         async with self._received(request) as path:
-            return encoded(await self._service.import_parquet(path))
+            return encoded(await self._service.import_parquet(path, by=caller_of(request).by))
 
     @contextlib.asynccontextmanager
     async def _received(self, request: Request) -> AsyncIterator[Path]:

@@ -7,7 +7,9 @@ none can pass for another memory, and the fence carries a tag that the text does
 import re
 import secrets
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
+from memory_core.changes import Alike, Kept, Outcome
 from memory_core.types import Context, Memory, SearchResult, Stats
 
 SHORT_ID = 8
@@ -59,8 +61,36 @@ def memory_line(memory: Memory, *, project_id: str | None = None, whole: bool = 
     tags = "".join(f" #{one_line(tag)}" for tag in memory.tags)
     elsewhere = memory.project_id if memory.project_id != project_id else None
     origin = ", ".join(one_line(part) for part in (memory.client_id, memory.source, elsewhere) if part)
-    head = f"[{memory.id[:SHORT_ID]}] {memory.memory_type} {memory.created_at:%Y-%m-%d}{tags}"
+    head = f"[{memory.id[:SHORT_ID]}] {memory.memory_type} {memory.created_at:%Y-%m-%d}{tags}{mark(memory)}"
     return f"{head}{f' ({origin})' if origin else ''} " + text.replace("\n", "\n  ")
+
+
+def mark(memory: Memory) -> str:
+    """What someone should know of a memory before believing it: superseded, or not looked at in time."""
+    if memory.superseded_by is not None:
+        return f" !superseded by {memory.superseded_by[:SHORT_ID]}"
+    if memory.review_by is not None and memory.review_by <= datetime.now(UTC):
+        return f" !unreviewed since {memory.review_by:%Y-%m-%d}"
+    return ""
+
+
+def kept_text(kept: Kept) -> str:
+    short = kept.id[:SHORT_ID]
+    if kept.outcome is Outcome.UNCHANGED:
+        return f"Kept already as [{short}], word for word; nothing was added."
+    place = f"project {kept.project_id}" if kept.project_id else "every project"
+    done = "Updated" if kept.outcome is Outcome.UPDATED else "Kept as"
+    text = f"{done} [{short}] ({kept.memory_type}, {place})."
+    if not kept.alike:
+        return text
+    lines = [f"[{one.memory_id[:SHORT_ID]}] {_likeness(one)}: {one_line(one.content)}" for one in kept.alike]
+    return f"{text} Nearly the same is kept already; if this replaces one, delete or update that:\n" + fenced(
+        "\n".join(lines)
+    )
+
+
+def _likeness(one: Alike) -> str:
+    return f"differs in {', '.join(map(one_line, one.differences))}" if one.differences else "says the same"
 
 
 def fenced(text: str) -> str:

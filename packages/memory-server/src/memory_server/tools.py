@@ -6,6 +6,7 @@ programs: those use REST.
 
 import re
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -23,10 +24,10 @@ from memory_core.types import (
     SearchMode,
     SearchQuery,
 )
-from memory_server.auth import Claims
+from memory_server.auth import Caller
 from memory_server.limits import Kind
 from memory_server.rest import claimed, scoped
-from memory_server.shown import SHORT_ID, context_text, fenced, memory_line, search_text, stats_text
+from memory_server.shown import SHORT_ID, context_text, fenced, kept_text, memory_line, search_text, stats_text
 
 INSTRUCTIONS = (
     "Long-term memory shared by all your machines and sessions. Search it before asking the user something they may "
@@ -50,6 +51,9 @@ class AddArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     )
     certainty_score: Score = DEFAULT_SCORE
     quality_score: Score = DEFAULT_SCORE
+    supersedes: Annotated[str, Meta(description="Id of what this replaces")] | None = None
+    topic_key: Annotated[str, Meta(description="A later add with it updates")] | None = None
+    expires_at: datetime | None = None
 
 
 class SearchArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,13 +62,14 @@ class SearchArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = ""
     memory_type: MemoryType | None = None
     tags: Annotated[tuple[str, ...], Meta(description="Any of these")] = ()
-    client_id: Annotated[str, Meta(description="The machine it was kept on")] | None = None
+    client_id: Annotated[str, Meta(description="Its machine")] | None = None
     project_id: Project | UnsetType = UNSET
     global_search: Annotated[bool, Meta(description="In every project")] = False
     limit: Annotated[int, Meta(ge=1, le=50)] = 8
     search_mode: SearchMode = SearchMode.HYBRID
     min_certainty: Score | None = None
     min_quality: Score | None = None
+    as_of: Annotated[datetime, Meta(description="What was known then")] | None = None
 
 
 class UpdateArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,47 +96,47 @@ class ContextArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     days: Annotated[int, Meta(ge=1, description="Only what changed in so many days")] | None = None
 
 
-async def add(memories: Memories, given: AddArguments, claims: Claims) -> str:
+async def add(memories: Memories, given: AddArguments, caller: Caller) -> str:
     fields = {name: getattr(given, name) for name in given.__struct_fields__}
     fields["project_id"] = named_project(given.project_id)
-    kept = await memories.add(claimed(NewMemory(**fields), claims))
-    place = f"project {kept.project_id}" if kept.project_id else "every project"
-    return f"Kept as [{kept.id[:SHORT_ID]}] ({kept.memory_type}, {place})."
+    if given.supersedes is not None:
+        fields["supersedes"] = bare_id(given.supersedes)
+    return kept_text(await memories.add(claimed(NewMemory(**fields), caller.claims), by=caller.by))
 
 
-async def search(memories: Memories, given: SearchArguments, claims: Claims) -> str:
+async def search(memories: Memories, given: SearchArguments, caller: Caller) -> str:
     if one := re.fullmatch(r"\s*id:\s*(\S+)\s*", given.query):
         memory = await memories.get(one[1].strip("[]"))
-        return fenced(memory_line(memory, project_id=claims.project_id, whole=True))
+        return fenced(memory_line(memory, project_id=caller.claims.project_id, whole=True))
     fields = {name: getattr(given, name) for name in given.__struct_fields__}
     fields["project_id"] = named_project(given.project_id)
-    query = scoped(SearchQuery(**fields), claims)
-    return search_text(await memories.search(query), project_id=claims.project_id)
+    query = scoped(SearchQuery(**fields), caller.claims)
+    return search_text(await memories.search(query), project_id=caller.claims.project_id)
 
 
-async def update(memories: Memories, given: UpdateArguments, _: Claims) -> str:
+async def update(memories: Memories, given: UpdateArguments, caller: Caller) -> str:
     fields = {name: getattr(given, name) for name in given.__struct_fields__ if name != "memory_id"}
     patch = MemoryPatch(**fields)
     if not patch.changes():
         raise InvalidError(f"nothing to change; give one of {', '.join(fields)}")
-    changed = await memories.update(bare_id(given.memory_id), patch)
+    changed = await memories.update(bare_id(given.memory_id), patch, by=caller.by)
     return f"Updated [{changed.id[:SHORT_ID]}]: {', '.join(patch.changes())}."
 
 
-async def delete(memories: Memories, given: DeleteArguments, _: Claims) -> str:
-    gone = await memories.delete(bare_id(given.memory_id))
+async def delete(memories: Memories, given: DeleteArguments, caller: Caller) -> str:
+    gone = await memories.delete(bare_id(given.memory_id), by=caller.by)
     return f"Moved [{gone.id[:SHORT_ID]}] to the trash. The user can bring it back."
 
 
-async def stats(memories: Memories, given: StatsArguments, claims: Claims) -> str:
+async def stats(memories: Memories, given: StatsArguments, caller: Caller) -> str:
     scope = Scope(project_id=named_project(given.project_id), global_search=given.global_search)
-    return stats_text(await memories.stats(scoped(scope, claims)))
+    return stats_text(await memories.stats(scoped(scope, caller.claims)))
 
 
-async def context(memories: Memories, given: ContextArguments, claims: Claims) -> str:
+async def context(memories: Memories, given: ContextArguments, caller: Caller) -> str:
     project = named_project(given.project_id)
     query = ContextQuery(project_id=project, max_memories=given.max_memories, days=given.days)
-    return context_text(await memories.context(scoped(query, claims)))
+    return context_text(await memories.context(scoped(query, caller.claims)))
 
 
 def named_project(project_id: str | UnsetType) -> str | UnsetType | None:
@@ -149,7 +154,7 @@ class Tool(Struct, frozen=True, kw_only=True):
     name: str
     description: str
     arguments: type[Struct]
-    run: Callable[[Memories, Any, Claims], Awaitable[str]]  # the struct is the one named by `arguments`
+    run: Callable[[Memories, Any, Caller], Awaitable[str]]  # the struct is the one named by `arguments`
     kind: Kind
     read_only: bool = False
     destructive: bool = False
@@ -193,8 +198,8 @@ TOOLS = (
     ),
     Tool(
         name="memory_delete",
-        description="Move one memory to the trash when the user asks, or when it is plainly wrong. If it only changed, "
-        "use memory_update.",
+        description="Move one memory to the trash when the user asks, or it is plainly wrong. If it only changed: "
+        "memory_update.",
         arguments=DeleteArguments,
         run=delete,
         kind=Kind.WRITE,
@@ -202,8 +207,8 @@ TOOLS = (
     ),
     Tool(
         name="memory_context",
-        description="The most important memories of the project, to begin work with. Once a session; for a question "
-        "use memory_search.",
+        description="The most important memories of the project, to begin with. Once a session; for questions "
+        "memory_search.",
         arguments=ContextArguments,
         run=context,
         kind=Kind.READ,
@@ -212,7 +217,7 @@ TOOLS = (
     ),
     Tool(
         name="memory_stats",
-        description="How many memories there are, by type, machine and project. Only when the user asks.",
+        description="How many memories there are, by type, machine, project. Only when the user asks.",
         arguments=StatsArguments,
         run=stats,
         kind=Kind.READ,

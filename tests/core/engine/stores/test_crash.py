@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memory_core.engine.ports import StoreOptions
+from memory_core.engine.ports import Entry, StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from memory_core.types import Scope
 from support.entries import MODEL, embed, entry, entry_of, plain_bm25, plain_cosine, probe, random_vectors
@@ -105,7 +105,7 @@ INDEXER = """
 import sys
 from pathlib import Path
 
-from memory_core.engine.ports import StoreOptions
+from memory_core.engine.ports import Entry, StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 
 seen = 0
@@ -116,7 +116,7 @@ def shouted(memory):
     if seen == int(sys.argv[2]):
         print("in the middle", flush=True)
         sys.stdin.read()
-    return {word.upper(): 1 for word in memory.content.split()}
+    return Entry(memory=memory, terms={word.upper(): 1 for word in memory.content.split()})
 
 store = open_store("", StoreOptions(data_dir=Path(sys.argv[1]), threads=1, min_free_bytes=0))
 store.reindex(7, shouted)
@@ -135,7 +135,8 @@ def test_killed_while_the_index_is_made_anew_a_store_has_the_old_one(tmp_path: P
         for terms in (["number"], ["n7"], ["NUMBER"]):
             found = {one.memory.id: one.bm25 for one in store.candidates(probe(*terms, pool=5_000), Scope())}
             assert found == pytest.approx(plain_bm25(entries, terms))
-        assert store.reindex(7, lambda memory: {memory.content.upper(): 1}) == len(entries), "it is still to be done"
+        as_one = lambda memory: Entry(memory=memory, terms={memory.content.upper(): 1})  # noqa: E731
+        assert store.reindex(7, as_one) == len(entries), "it is still to be done"
         assert len(store.candidates(probe("NUMBER N7 OF MANY"), Scope())) == 1
 
 

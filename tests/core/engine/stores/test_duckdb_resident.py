@@ -15,7 +15,7 @@ from memory_core.engine.stores.duckdb.resident import Resident
 from memory_core.engine.stores.duckdb.scope import condition
 from memory_core.engine.stores.duckdb.store import DuckDBStore
 from memory_core.types import Scope
-from support.entries import MODEL, OTHER_MODEL, START, edited, embed, entry, entry_of, probe, random_vectors
+from support.entries import MODEL, OTHER_MODEL, START, edited, embed, entry, entry_of, probe, random_vectors, trash
 
 MINE, OTHERS = Scope(project_id="mine", include_global=False), Scope(project_id="others", include_global=False)
 
@@ -51,7 +51,7 @@ def test_a_search_sees_every_change_that_was_made_before_it(store: DuckDBStore) 
     store.change(first, lambda memory: entry_of(replace(memory, project_id="others")))
     assert first not in _cosines(store.candidates(asked, MINE))
     assert _cosines(store.candidates(probe("pear", vector=vector), OTHERS)) == {first: None}
-    store.trash(MINE, content_contains="number", at=START)
+    trash(store, MINE, content_contains="number", at=START)
     assert [one.memory.content for one in store.candidates(asked, MINE)] == ["nearest of all"]
 
 

@@ -13,7 +13,7 @@ from memory_core.engine.stores.duckdb import open_store
 from memory_core.errors import MemoryServiceError, StorageFullError, UnavailableError
 from memory_core.types import Scope
 from support.disks import small_disk
-from support.entries import MODEL, START, edited, entry, random_vectors
+from support.entries import MODEL, START, edited, entry, random_vectors, trash
 
 
 def test_below_the_floor_every_write_is_refused_and_every_read_goes_on(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_below_the_floor_every_write_is_refused_and_every_read_goes_on(tmp_path:
         for write in (
             lambda: store.insert([entry()]),
             lambda: store.change(kept.memory.id, edited(content="other")),
-            lambda: store.trash(Scope(), content_contains=None, at=START),
+            lambda: trash(store, Scope(), content_contains=None, at=START),
             lambda: store.use_model(MODEL),
             lambda: store.set_vectors({1: random_vectors(1)}),
             lambda: store.import_entries([(entry(), None)]),

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from memory_core.changes import Action
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import DuckDBStore
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration
@@ -140,25 +141,31 @@ def test_no_room_for_the_copy_means_no_migration(old: Path) -> None:
 
 
 def test_a_store_of_the_first_version_keeps_its_memories_its_index_and_its_vectors(tmp_path: Path) -> None:
-    store = open_with(tmp_path, MIGRATIONS[:1])
-    kept = entry("from the first version")
-    store.insert([kept])
-    store.close()
+    open_with(tmp_path, MIGRATIONS[:1]).close()
+    kept = entry("from the first version", tags=("old",), client_id="laptop").memory
     with duckdb.connect(tmp_path / "memories.duckdb") as connection:  # as the program of that day wrote them
+        at = kept.created_at.replace(tzinfo=None)
+        connection.execute(
+            "INSERT INTO memories VALUES ($id, $content, 'fact', ['old'], NULL, NULL, 'laptop', NULL, 0.7, 0.7, "
+            "$at, $at, NULL, 1, 4, '\\x00'::BLOB)",
+            {"id": kept.id, "content": kept.content, "at": at},
+        )
+        connection.execute("INSERT INTO postings_delta VALUES ('first', 1, 1, 4)")
         connection.execute("INSERT INTO models VALUES (1, 'model-a', '1', 100, true)")
         connection.execute(
             "CREATE TABLE vectors_1 (doc BIGINT, piece USMALLINT, b0 UBIGINT, b1 UBIGINT, embedding FLOAT[100])"
         )
         numbers = random_vectors(1)[0].tolist()
         connection.execute("INSERT INTO vectors_1 SELECT doc, 0, 0, 0, $v::FLOAT[100] FROM memories", {"v": numbers})
-        connection.execute("DELETE FROM unembedded")
 
     store = open_with(tmp_path)
 
     (known,) = store.models()
     assert (known.model, known.spec, known.is_current, known.memories) == (MODEL, None, True, 1)
     (found,) = store.candidates(probe("first", vector=random_vectors(1)[0]), Scope())
-    assert (found.memory, found.cosine) == (kept.memory, pytest.approx(1))
+    assert (found.memory, found.cosine) == (kept, pytest.approx(1))
+    (revision,) = store.history(kept.id)
+    assert (revision.action, revision.at, revision.client_id) == (Action.CREATE, kept.created_at, "laptop")
     store.close()
 
 
@@ -167,4 +174,5 @@ def test_applied_migrations_are_never_edited() -> None:
     assert [(migration.version, migration.checksum[:16]) for migration in MIGRATIONS] == [
         (1, "ce5c904a60b52261"),
         (2, "e76fdc2a9e515e0d"),
+        (3, "1ae52a07f05c95ff"),
     ]

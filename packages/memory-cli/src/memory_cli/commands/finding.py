@@ -6,7 +6,19 @@ from cyclopts import Parameter
 from msgspec import UNSET
 
 from memory_cli.explained import explained
-from memory_cli.options import NO_FILTERS, Filters, Global, Here, Id, Limit, flag, scope_in_words
+from memory_cli.options import (
+    NO_FILTERS,
+    AsOf,
+    Filters,
+    Global,
+    Here,
+    Id,
+    Limit,
+    Superseded,
+    flag,
+    past,
+    scope_in_words,
+)
 from memory_cli.output import Output
 from memory_cli.render import memory_in_full, stats_text, visible
 from memory_core.errors import InvalidError
@@ -22,6 +34,8 @@ async def search(
     filters: Filters = NO_FILTERS,
     limit: Limit = 20,
     min_score: Annotated[float | None, Parameter(help="Leave out what scores less, 0 to 1.")] = None,
+    as_of: AsOf = None,
+    superseded: Superseded = False,
     explain: Annotated[bool, flag("Say of each memory why it stands where it stands.", ["--explain", "-e"])] = False,
     session: Here,
 ) -> None:
@@ -39,6 +53,8 @@ async def search(
         min_score=min_score,
         include_global=True,
         explain=explain,
+        as_of=past(as_of),
+        include_superseded=superseded,
         **filters.scope(session),
     )
     async with session.memories() as memories:
@@ -58,6 +74,8 @@ async def list_(
     filters: Filters = NO_FILTERS,
     limit: Limit = 20,
     trash: Annotated[bool, flag("What lies in the trash.")] = False,
+    as_of: AsOf = None,
+    superseded: Superseded = False,
     cursor: Annotated[str | None, Parameter(help="Go on where the list before ended: its `next_cursor`.")] = None,
     session: Here,
 ) -> None:
@@ -65,7 +83,14 @@ async def list_(
 
     In a project: its own memories, no others. Outside of one: all memories.
     """
-    query = ListQuery(limit=limit, trashed=trash, cursor=cursor, **filters.scope(session))
+    query = ListQuery(
+        limit=limit,
+        trashed=trash,
+        cursor=cursor,
+        as_of=past(as_of),
+        include_superseded=superseded,
+        **filters.scope(session),
+    )
     async with session.memories() as memories:
         page = await memories.list(query)
     if session.out.as_json:
@@ -93,6 +118,7 @@ async def context(
     prompt: Annotated[
         str | None, Parameter(name=["--query", "-q"], help="Only what is relevant to this, such as a prompt.")
     ] = None,
+    as_of: AsOf = None,
     everywhere: Global = False,
     session: Here,
 ) -> None:
@@ -105,6 +131,7 @@ async def context(
         max_tokens=max_tokens,
         days=days,
         query=prompt,
+        as_of=past(as_of),
         project_id=session.project_id or UNSET,
         global_search=everywhere or session.project_id is None,
     )

@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
-from memory_cli.options import NO_FILTERS, Filters, Here, flag
+from memory_cli.options import NO_FILTERS, Filters, Here, Reason, because, flag
 from memory_cli.render import embedding_text, memories, purge_text
-from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError
+from memory_core.errors import InvalidError, ModelUnavailableError
 from memory_core.memories import Memories, Progress
 from memory_core.types import EmbeddingState, EmbeddingStatus, PurgeQuery
 
@@ -26,45 +26,34 @@ async def purge(
     filters: Filters = NO_FILTERS,
     older_than: Annotated[int | None, Parameter(name="--older-than-days", help="Only what is older.")] = None,
     containing: Annotated[str | None, Parameter(help="Only what contains this text.")] = None,
-    dry_run: Annotated[bool, flag("Show what would go, change nothing.")] = False,
-    yes: Annotated[bool, flag("Do not ask.", ["--yes", "-y"])] = False,
+    dry_run: Annotated[bool, flag("Show what would go, change nothing; so it is without --yes, too.")] = False,
+    yes: Annotated[bool, flag("Do it.", ["--yes", "-y"])] = False,
+    reason: Reason = None,
     session: Here,
 ) -> None:
-    """Move every memory that fits to the trash, after asking.
+    """Show every memory that fits; with --yes, move them to the trash. `undo` brings all of them back.
 
     Needs a filter: nobody empties a project by leaving one out. To mean a whole project, name it with -p.
     """
     names_project = session.names_project and not filters.everywhere
     if not (filters.narrow() or names_project or older_than is not None or containing is not None):
         raise InvalidError("purge needs a filter: -p PROJECT, --type, --tags, --older-than-days, --containing, …")
-    query = PurgeQuery(older_than_days=older_than, content_contains=containing, **filters.scope(session))
+    query = PurgeQuery(
+        older_than_days=older_than,
+        content_contains=containing,
+        dry_run=dry_run or not yes,
+        **filters.scope(session),
+    )
     async with session.memories() as store:
-        report = await store.purge(query)
-        if not dry_run and report.matched:
-            if not yes:
-                session.out.memories(report.sample, project_id=session.project_id)
-                if report.matched > len(report.sample):
-                    session.out.note(f"… and {report.matched - len(report.sample):,} more")
-                _ask(session, f"Move {memories(report.matched)} of {filters.in_words(session)} to the trash?")
-            report = await store.purge(msgspec.structs.replace(query, dry_run=False))
+        report = await store.purge(query, by=because(reason))
     if session.out.as_json:
         session.out.json(report)
         return
-    if dry_run:
+    if report.dry_run:
         session.out.memories(report.sample, project_id=session.project_id)
+        if report.matched > len(report.sample):
+            session.out.note(f"… and {report.matched - len(report.sample):,} more")
     session.out.say(purge_text(report))
-
-
-def _ask(session: Here, question: str) -> None:
-    answer = session.out.confirms(question)
-    if answer is None:
-        raise InvalidError("purge asks before it acts, and nobody is here to answer; add --yes, or look with --dry-run")
-    if not answer:
-        raise DeclinedError("nothing was changed")
-
-
-class DeclinedError(MemoryServiceError):
-    """The person said no."""
 
 
 async def export(file: Annotated[Path, Parameter(help="A new Parquet file.")], /, *, session: Here) -> None:

@@ -66,7 +66,7 @@ def open_engine(options: EngineOptions) -> MemoryService:
     _embedder_options(options)  # refuses a wrong address or key now, not in the background
     store = _open_store(options)
     try:
-        store.reindex(ANALYSER_VERSION, lambda memory: entry(memory).terms)
+        store.reindex(ANALYSER_VERSION, entry)
         chosen = options.embedder or store.note(NOTE) or DEFAULT_EMBEDDER
     except BaseException:
         store.close()

@@ -24,6 +24,11 @@ def new_id() -> str:
     return uuid4().hex
 
 
+def short(memory_id: str) -> str:
+    """As people read it."""
+    return memory_id[:SHORT]
+
+
 def prefix(memory_id: str) -> str:
     """The beginning of an id as it is stored: capitals and hyphens are how some tools write it."""
     cleaned = memory_id.strip().lower().replace("-", "")

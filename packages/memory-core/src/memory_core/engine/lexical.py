@@ -13,15 +13,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from memory_core.engine.ports import Entry
+from memory_core.engine.repeats import stream_safe, text_digest
 from memory_core.engine.stemming import english_stemmer
 from memory_core.types import Memory, MemoryType
 
-ANALYSER_VERSION = 1
+ANALYSER_VERSION = 2
 
 MAX_TERM_CHARS = 64  # longer ones are cut: nobody types them, and blobs must not bloat the index
 _MAX_WHOLE_CHARS = 256
 _MAX_REMEMBERED_CHARS = 32  # 20,000 words take 5 MB; 64 characters of humps would be 30
-_MAX_MARKS = 30  # in a row; the bound of Unicode's stream-safe format (UAX 15)
 
 # Question words too: queries are questions.
 STOP_WORDS = frozenset(
@@ -68,7 +68,7 @@ def terms(text: str) -> dict[str, int]:
 
 def entry(memory: Memory) -> Entry:
     """`memory` as a store keeps it."""
-    return Entry(memory=memory, terms=terms(indexed_text(memory)))
+    return Entry(memory=memory, terms=terms(indexed_text(memory)), digest=text_digest(memory.content))
 
 
 def indexed_text(memory: Memory) -> str:
@@ -90,17 +90,6 @@ def _folded(text: str) -> str:
         return _ENGLISH_TAIL.sub("", text)
     decomposed = unicodedata.normalize("NFKD", stream_safe(text.translate(_INVISIBLE)))
     return _ENGLISH_TAIL.sub("", unicodedata.normalize("NFC", _ACCENT.sub("", decomposed)))
-
-
-def stream_safe(text: str) -> str:
-    """At most _MAX_MARKS combining marks in a row: normalising sorts them, in quadratic time."""
-    kept: list[str] = []
-    marks = 0
-    for char in text:
-        marks = marks + 1 if unicodedata.combining(char) else 0
-        if marks <= _MAX_MARKS:
-            kept.append(char)
-    return "".join(kept)
 
 
 def _terms(text: str) -> Iterator[str]:

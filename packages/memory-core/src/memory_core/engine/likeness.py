@@ -5,11 +5,11 @@ discard, reject or change anything. Embeddings hardly see digits: what is alike 
 """
 
 from collections.abc import Callable
-from enum import StrEnum
 from operator import attrgetter
 
 from msgspec import Struct
 
+from memory_core.changes import Kind
 from memory_core.engine import wordlists
 from memory_core.engine.differing import Pair, differences, opposed, pair_of
 from memory_core.engine.reading import Token, read
@@ -25,20 +25,13 @@ _SHORT = 60  # words; in a longer text one of them does not decide what it is ab
 _TOO_UNEQUAL = 8  # times as long: what two such texts have in common is not what they say
 
 
-class LikenessKind(StrEnum):
-    """`duplicate` says the same; `differs` is alike, but what counts literally is not the same."""
-
-    DUPLICATE = "duplicate"
-    DIFFERS = "differs"
-
-
 class Likeness(Struct, frozen=True, kw_only=True):
     """`similarity` is 0..1.
 
     `differences` are for people: `8000 → 9000` is old → new, `only new: not` stands in one alone. The first eight.
     """
 
-    kind: LikenessKind
+    kind: Kind
     similarity: float
     differences: tuple[str, ...] = ()
 
@@ -50,7 +43,7 @@ def compare(new: str, old: str, *, cosine: float | None, noise: float) -> Likene
     is between unrelated texts. Where `cosine` is None, words decide alone. Takes time linear in their length.
     """
     if same_text(new, old):
-        return Likeness(kind=LikenessKind.DUPLICATE, similarity=1.0)
+        return Likeness(kind=Kind.DUPLICATE, similarity=1.0)
     meaning = None if cosine is None else min(1.0, max(0.0, (cosine - noise) / (1 - noise)))
     if _cannot_be_alike(new, old, meaning):
         return None
@@ -60,7 +53,7 @@ def compare(new: str, old: str, *, cosine: float | None, noise: float) -> Likene
     if similarity < _ALIKE or _is_of_another_subject(pair):
         return None
     told = tuple(differences(pair))
-    kind = LikenessKind.DIFFERS if told else LikenessKind.DUPLICATE
+    kind = Kind.DIFFERS if told else Kind.DUPLICATE
     return Likeness(kind=kind, similarity=round(similarity, 4), differences=told[:MAX_DIFFERENCES])
 
 

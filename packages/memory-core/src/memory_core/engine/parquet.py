@@ -16,10 +16,11 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from msgspec import ValidationError, convert
+from msgspec import DecodeError, ValidationError, convert, json
 from numpy.typing import NDArray
 
 from memory_core import checks
+from memory_core.changes import Revision
 from memory_core.engine.ports import EmbeddedEntry, ModelIdentity, Vectors, check_vectors
 from memory_core.errors import ConflictError, InvalidError, StorageFullError, UnavailableError
 from memory_core.memories import Progress
@@ -46,12 +47,20 @@ TYPES = {
     "created_at": "TIMESTAMP",
     "updated_at": "TIMESTAMP",
     "deleted_at": "TIMESTAMP",
+    "expires_at": "TIMESTAMP",
+    "review_by": "TIMESTAMP",
+    "topic_key": "VARCHAR",
+    "superseded_by": "VARCHAR",
+    "revision": "INTEGER",
+    "history": "VARCHAR",
     "embedding_model": "VARCHAR",
     "embedding_revision": "VARCHAR",
     "embedding_dimension": "INTEGER",
 }
-TIMES = ("created_at", "updated_at", "deleted_at")
+TIMES = ("created_at", "updated_at", "deleted_at", "expires_at", "review_by")
 COLUMNS = (*TYPES, "embedding")
+LATER = frozenset({"expires_at", "review_by", "topic_key", "superseded_by", "revision", "history"})
+"""What exports of earlier versions do not have."""
 CREATE = "CREATE TABLE entries (place BIGINT, {columns}, embedding FLOAT[][])"
 # The numbers come as one long column, cut into pieces here: binding lists of lists costs ten times as much.
 APPEND = """
@@ -66,16 +75,11 @@ LEFT JOIN (
 ORDER BY place
 """
 # With their zone, so that every reader of the file takes the times for UTC.
-WRITE = """
-COPY (
-    SELECT * EXCLUDE (place) REPLACE (
-        created_at AT TIME ZONE 'UTC' AS created_at,
-        updated_at AT TIME ZONE 'UTC' AS updated_at,
-        deleted_at AT TIME ZONE 'UTC' AS deleted_at
-    )
-    FROM entries ORDER BY place
-) TO '{path}' (FORMAT parquet, COMPRESSION zstd)
-"""
+_ZONED = ", ".join(f"{name} AT TIME ZONE 'UTC' AS {name}" for name in TIMES)
+WRITE = (
+    "COPY (SELECT * EXCLUDE (place) REPLACE ({zoned}) FROM entries ORDER BY place) "
+    "TO '{path}' (FORMAT parquet, COMPRESSION zstd)"
+)
 DESCRIBE = "SELECT column_name FROM (DESCRIBE FROM read_parquet($path))"
 READ = "SELECT {columns}, embedding::FLOAT[][] FROM read_parquet($path)"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -91,7 +95,7 @@ def write_parquet(path: Path, batches: Iterator[list[EmbeddedEntry]], progress: 
             total = _fill(connection, batches, progress)
             with temporary.open("xb"):
                 temporary.chmod(0o600)
-            connection.execute(WRITE.format(path=_quoted(temporary))).fetchall()
+            connection.execute(WRITE.format(zoned=_ZONED, path=_quoted(temporary))).fetchall()
         _publish(temporary, path)
     except OSError as error:
         raise UnavailableError(f"{path} cannot be written: {error.strerror}") from error
@@ -110,8 +114,8 @@ def read_parquet(path: Path) -> Iterator[list[EmbeddedEntry]]:
         raise InvalidError(f"there is no file {path}")
     with _scratch(spill=None) as connection:
         try:
-            _require_columns(connection, path)
-            rows = connection.execute(READ.format(columns=_casts()), {"path": str(path)})
+            columns = _casts(_present_columns(connection, path))
+            rows = connection.execute(READ.format(columns=columns), {"path": str(path)})
             start = 0
             while batch := rows.fetchmany(BATCH):
                 yield [_entry(row, place) for place, row in enumerate(batch, start=start + 1)]
@@ -159,10 +163,11 @@ def _append(connection: duckdb.DuckDBPyConnection, batch: Sequence[EmbeddedEntry
 
 def _scalars(entry: EmbeddedEntry) -> tuple[Any, ...]:
     memory, model = entry.memory, entry.model
-    values = [getattr(memory, name) for name in list(TYPES)[:-3]]
+    values = [getattr(memory, name) for name in Memory.__struct_fields__]
     values = [v.astimezone(UTC).replace(tzinfo=None) if isinstance(v, datetime) else v for v in values]
+    history = json.encode(entry.history).decode() if entry.history else None
     identity = (model.name, model.revision, model.dimension) if model else (None, None, None)
-    return (*values, *identity)
+    return (*values, history, *identity)
 
 
 def _numbers(batch: Sequence[EmbeddedEntry], start: int) -> dict[str, NDArray[Any]]:
@@ -190,14 +195,15 @@ def _publish(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def _require_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _present_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> set[str]:
     present = {row[0] for row in connection.execute(DESCRIBE, {"path": str(path)}).fetchall()}
-    if missing := [name for name in COLUMNS if name not in present]:
+    if missing := [name for name in COLUMNS if name not in present | LATER]:
         raise InvalidError(f"{path.name} is not an export of memories: it has no column {', '.join(missing)}")
+    return present
 
 
-def _casts() -> str:
-    return ", ".join(f"{name}::{kind}" for name, kind in TYPES.items())
+def _casts(present: set[str]) -> str:
+    return ", ".join(f"{name if name in present else 'NULL'}::{kind}" for name, kind in TYPES.items())
 
 
 def _entry(row: tuple[Any, ...], line: int) -> EmbeddedEntry:
@@ -205,8 +211,13 @@ def _entry(row: tuple[Any, ...], line: int) -> EmbeddedEntry:
     try:
         memory = _memory(fields)
         model = _model(fields)
-        return EmbeddedEntry(memory=memory, model=model, vectors=_vectors(fields["embedding"], model))
-    except (InvalidError, ValidationError) as error:
+        return EmbeddedEntry(
+            memory=memory,
+            model=model,
+            vectors=_vectors(fields["embedding"], model),
+            history=_history(fields["history"], memory),
+        )
+    except (InvalidError, DecodeError, ValidationError) as error:
         raise InvalidError(f"memory {line} of the file cannot be taken: {error}") from error
 
 
@@ -214,15 +225,36 @@ def _memory(fields: dict[str, Any]) -> Memory:
     given = {name: fields[name] for name in Memory.__struct_fields__}
     for name in TIMES:
         given[name] = _moment(name, given[name])
+    if given["revision"] is None:
+        del given["revision"]
     memory = convert(given, Memory)
+    _check(memory)
+    return memory
+
+
+def _check(memory: Memory) -> None:
     if not _ID.fullmatch(memory.id):
         raise InvalidError(f"id is {memory.id!r}; it needs 32 hexadecimal digits")
     checks.content(memory.content)
-    checks.names(memory, "source", "project_id", "client_id", "session_id")
+    checks.names(memory, "source", "project_id", "client_id", "session_id", "topic_key", "superseded_by")
     checks.scores(memory, "certainty_score", "quality_score")
+    checks.between("revision", memory.revision, 1, 2**31 - 1)
     if checks.tags(memory.tags) != memory.tags:
         raise InvalidError("a tag is given twice or has blanks around it")
-    return memory
+
+
+def _history(text: str | None, memory: Memory) -> tuple[Revision, ...]:
+    if text is None:
+        return ()
+    history = json.decode(text, type=tuple[Revision, ...])
+    for each in history:
+        _check(each.memory)
+    numbers = [each.revision for each in history]
+    if not history or history[0].memory != memory or numbers != sorted(set(numbers), reverse=True):
+        raise InvalidError("history is not that of the memory, its latest state first")
+    if any(each.memory.id != memory.id or each.memory.revision != each.revision for each in history):
+        raise InvalidError("history has states of another memory")
+    return history
 
 
 def _moment(name: str, value: Any) -> datetime | None:  # Any: what Python cannot hold comes as text

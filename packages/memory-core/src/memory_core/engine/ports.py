@@ -6,6 +6,7 @@ the same and ranks alike. A Store never sees a model, an Embedder never sees a m
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from memory_core.changes import Action, Alike, Pair, Revision
 from memory_core.engine.address import check_key, check_url
 from memory_core.errors import InvalidError
 from memory_core.types import Memory, MemoryType, Scope
@@ -64,18 +66,66 @@ class StoreOptions(Struct, frozen=True, kw_only=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """One revision of a memory and what the lexical index holds of it: each term with its number of occurrences."""
+    """One state of a memory and what the lexical index holds of it: each term with its number of occurrences.
+
+    `digest` is equal for exact repeats, 0 where it is not known.
+    """
 
     memory: Memory
     terms: Mapping[str, int]
+    digest: int = 0
+
+
+class Act(Struct, frozen=True, kw_only=True):
+    """What is said of the change that makes a state: what was done, when, by whom, why, and as part of which batch."""
+
+    action: Action
+    at: datetime
+    client_id: str | None = None
+    key: str | None = None
+    reason: str | None = None
+    batch_id: str | None = None
+
+    @classmethod
+    def of(cls, memory: Memory, *, action: Action = Action.CREATE) -> "Act":
+        """As far as the memory itself tells."""
+        return cls(action=action, at=memory.updated_at, client_id=memory.client_id)
+
+
+class Latest(Struct, frozen=True, kw_only=True):
+    """What the latest change of a memory was. `has_former`: the state before it is kept."""
+
+    memory_id: str
+    revision: int
+    action: Action
+    batch_id: str | None
+    has_former: bool
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What a request was answered; `request` is equal for equal requests."""
+
+    request: str
+    text: str
 
 
 class EmbeddedEntry(Struct, frozen=True, kw_only=True):
-    """What an export carries: a memory, and its vectors where it has some."""
+    """What an export carries: a memory, its vectors where it has some, and its states where it had others before.
+
+    The first of the `history` is the state of now.
+    """
 
     memory: Memory
     model: ModelIdentity | None
     vectors: Vectors | None
+    history: tuple[Revision, ...] = ()
+
+
+class Past(Struct, frozen=True, kw_only=True):
+    """What made a memory as it is, and its states before that with what made those, the latest first."""
+
+    act: Act
+    states: Sequence[tuple[Entry, Act]]
 
 
 class Pending(Struct, frozen=True, kw_only=True):
@@ -144,6 +194,99 @@ class Counts(Struct, frozen=True, kw_only=True):
     by_project: dict[str, int]
 
 
+class Transaction(Protocol):
+    """Reads and writes of one moment: all of it is durable when it ends, or none of it is.
+
+    Each change keeps the state before it. "Here" is what is neither in the trash nor superseded.
+    """
+
+    def get(self, memory_id: str) -> Memory:
+        """In the trash or not."""
+        ...
+
+    def repeats(self, memory: Memory, digest: int) -> list[Memory]:
+        """What is here with that digest, of the project and type of `memory`, the oldest first."""
+        ...
+
+    def of_topic(self, project_id: str | None, topic_key: str) -> Memory | None:
+        """Of those here, the oldest."""
+        ...
+
+    def matching(self, scope: Scope, content_contains: str | None) -> list[str]:
+        """Ids of all that fit."""
+        ...
+
+    def expired(self, at: datetime) -> list[str]:
+        """Ids of what should have left by then and has not."""
+        ...
+
+    def history(self, memory_id: str) -> list[Revision]:
+        """The latest first."""
+        ...
+
+    def latest(self, memory_id: str) -> Latest: ...
+
+    def latest_of_batch(self, batch_id: str) -> list[Latest]:
+        """Of those that nobody has changed since."""
+        ...
+
+    def changed_since(self, batch_id: str) -> list[str]:
+        """Ids of those that were changed again."""
+        ...
+
+    def last_changed_by(self, client_id: str | None) -> str | None:
+        """The memory that this client changed last, if nobody has changed it since."""
+        ...
+
+    def insert(self, entries: Sequence[Entry], act: Act) -> None: ...
+
+    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None], act: Act) -> Memory:
+        """`edit` gives the next state, or null to leave all as it is.
+
+        Other terms or another content than before make a new `doc`: the old vectors no longer count, and the memory is
+        pending again.
+        """
+        ...
+
+    def trash(self, memory_ids: Sequence[str], act: Act) -> None: ...
+
+    def revert(self, numbers: Mapping[str, int], act: Act) -> None:
+        """The kept state of that number becomes the next state of each memory, without an end that has passed."""
+        ...
+
+    def lain_since(self, before: datetime, *, sample: int) -> tuple[list[str], list[Memory]]:
+        """Ids of what has been in the trash since then, and the first of them."""
+        ...
+
+    def remove(self, memory_ids: Sequence[str]) -> None:
+        """For good, with all states, words and vectors."""
+        ...
+
+    def link(self, newer: str, alike: Sequence[Alike], found_at: datetime) -> None:
+        """Keep that the two say nearly the same; a pair that is known stays as it is."""
+        ...
+
+    def forget_open(self, memory_id: str) -> None:
+        """Its open pairs: it says something else now."""
+        ...
+
+    def settle(self, one: str, other: str, how: str) -> bool:
+        """Close the pair; false where there is no open one."""
+        ...
+
+    def remember_uncompared(self, memory_ids: Sequence[str]) -> None:
+        """Those wait to be compared by meaning."""
+        ...
+
+    def compared(self, memory_ids: Sequence[str]) -> None: ...
+
+    def answer(self, key: str) -> Answer | None: ...
+
+    def keep_answer(self, key: str, answer: Answer, at: datetime) -> None: ...
+
+    def forget_answers(self, before: datetime) -> None: ...
+
+
 class Store(Protocol):
     """Rows on disk. Each writing call is one transaction: all of it is durable when it returns, or none of it is.
 
@@ -152,14 +295,16 @@ class Store(Protocol):
     trash.
     """
 
-    def insert(self, entries: Sequence[Entry]) -> None: ...
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Alone: other writers wait. An exception within undoes all of it."""
+        ...
 
-    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None]) -> Memory:
-        """Read, edit and write in one transaction; `edit` returns null to leave all as it is.
+    def insert(self, entries: Sequence[Entry], act: Act | None = None) -> None:
+        """A transaction of this one step; without `act`, as far as the memories tell."""
+        ...
 
-        Other terms or another content than before make a new revision: its old vectors no longer count, and it is
-        pending again.
-        """
+    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None], act: Act | None = None) -> Memory:
+        """A transaction of this one step."""
         ...
 
     def get(self, memory_id: str, *, trashed: bool | None = False) -> Memory:
@@ -190,12 +335,30 @@ class Store(Protocol):
 
     def counts(self, scope: Scope) -> Counts: ...
 
-    def trash(self, scope: Scope, *, content_contains: str | None, at: datetime) -> int:
-        """Move all that fit to the trash; how many those were."""
+    def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
+        """How many fit, and the newest of them. `content_contains` is no pattern, and has no case."""
         ...
 
-    def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
-        """How many `trash` would move, and the newest of them. `content_contains` is no pattern, and has no case."""
+    def history(self, memory_id: str) -> list[Revision]:
+        """The latest first; none where there is no such memory."""
+        ...
+
+    def next_expiry(self) -> datetime | None:
+        """When the next memory is to leave, or should have left."""
+        ...
+
+    def pairs(self, project_id: str | None, *, limit: int) -> tuple[int, list[Pair]]:
+        """How many pairs are open, of one project or all (null), and the latest of them."""
+        ...
+
+    def overdue(self, project_id: str | None, at: datetime, *, limit: int) -> tuple[int, list[Memory]]:
+        """How many memories should have been looked at by then, and the first of them."""
+        ...
+
+    def uncompared(self, *, limit: int) -> list[Memory]: ...
+
+    def lain_since(self, before: datetime, *, sample: int) -> tuple[list[str], list[Memory]]:
+        """As `Transaction` says."""
         ...
 
     def model(self) -> ModelIdentity | None:
@@ -228,8 +391,8 @@ class Store(Protocol):
 
     def write_note(self, name: str, value: str | None) -> None: ...
 
-    def reindex(self, analyser: int, terms: Callable[[Memory], Mapping[str, int]]) -> int:
-        """Make the lexical index anew if another version of the analyser made it; how many memories that took.
+    def reindex(self, analyser: int, analysed: Callable[[Memory], Entry]) -> int:
+        """Make the lexical index anew if another version of the analyser made it; how many documents that took.
 
         One transaction: searches see the whole old index or the whole new one. Vectors stay.
         """
@@ -244,9 +407,14 @@ class Store(Protocol):
         ...
 
     def import_entries(
-        self, entries: Sequence[tuple[Entry, Vectors | None]], *, model: ModelIdentity | None = None
+        self,
+        entries: Sequence[tuple[Entry, Vectors | None]],
+        *,
+        model: ModelIdentity | None = None,
+        act: Act | None = None,
+        pasts: Mapping[str, Past] | None = None,
     ) -> list[Memory]:
-        """Insert what is not here yet, with vectors of `model` (null: the current one).
+        """Insert what is not here yet, with vectors of `model` (null: the current one) and `pasts` by id.
 
         Where another model is in use by now, the vectors are left behind, and those memories are pending.
         For each entry whose id was here already, be it from an entry before, the memory that stays as it was.

@@ -12,7 +12,8 @@ from functools import lru_cache
 from msgspec import Struct
 
 from memory_core.engine import wordlists
-from memory_core.engine.lexical import STOP_WORDS, stream_safe, terms
+from memory_core.engine.lexical import STOP_WORDS, terms
+from memory_core.engine.repeats import stream_safe
 
 _CHUNK = re.compile(r"\S+")
 # Scripts written without spaces: a character is a word, and what stands between is read as elsewhere.

@@ -8,7 +8,7 @@ keep two contents apart. What says almost the same is `likeness`'s business, and
 import hashlib
 import unicodedata
 
-from memory_core.engine.lexical import stream_safe
+_MAX_MARKS = 30  # in a row; the bound of Unicode's stream-safe format (UAX 15)
 
 
 def same_text(left: str, right: str) -> bool:
@@ -40,3 +40,14 @@ def _composed(content: str) -> str:
     if content.isascii() or stream_safe(content) != content:
         return content
     return unicodedata.normalize("NFC", content)
+
+
+def stream_safe(text: str) -> str:
+    """At most _MAX_MARKS combining marks in a row: normalising sorts them, in quadratic time."""
+    kept: list[str] = []
+    marks = 0
+    for char in text:
+        marks = marks + 1 if unicodedata.combining(char) else 0
+        if marks <= _MAX_MARKS:
+            kept.append(char)
+    return "".join(kept)

@@ -70,7 +70,7 @@ class Searcher(Struct, frozen=True):
         vectors = self.store.vectors_of(memory.id)
         if model is None or vectors is None:
             mode, notice = SearchMode.KEYWORD, "this memory has no embedding yet; similar words were looked for"
-            probe = _probe(_most_frequent(lexical.terms(memory.content)), None, limit + 1)
+            probe = probe_of(memory.content, None, limit + 1)
         else:
             mode, notice = SearchMode.SEMANTIC, None
             probe = _probe((), QueryVector(numbers=_middle(vectors), model=model), limit + 1)
@@ -151,6 +151,11 @@ def _about_phrases(phrases: tuple[str, ...], hits: list[SearchHit]) -> str | Non
         return None
     shown = " and ".join(f'"{phrase[:_SHOWN_PHRASE]}"' for phrase in phrases)
     return f"no memory contains {shown} word for word"
+
+
+def probe_of(content: str, vector: QueryVector | None, limit: int) -> Probe:
+    """For what is like a whole memory."""
+    return _probe(_most_frequent(lexical.terms(content)), vector, limit)
 
 
 def _probe(terms: tuple[str, ...], vector: QueryVector | None, limit: int, phrases: tuple[str, ...] = ()) -> Probe:

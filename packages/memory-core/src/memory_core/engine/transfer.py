@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from memory_core.changes import Revision
 from memory_core.engine import lexical
-from memory_core.engine.ports import EmbeddedEntry, ModelIdentity, Store, Vectors
+from memory_core.engine.ports import Act, EmbeddedEntry, ModelIdentity, Past, Store, Vectors
 from memory_core.memories import Progress
 from memory_core.types import ImportReport
 
@@ -21,9 +22,14 @@ class Parquet(NamedTuple):
     read: Callable[[Path], Iterator[list[EmbeddedEntry]]]
 
 
-def take_in(store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None) -> ImportReport:
+def take_in(store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None, act: Act) -> ImportReport:
     """Insert what is not here, with vectors of `model` if that is in use; other memories are embedded anew."""
-    known = store.import_entries([(lexical.entry(e.memory), _vectors(e, model)) for e in batch], model=model)
+    known = store.import_entries(
+        [(lexical.entry(each.memory), _vectors(each, model)) for each in batch],
+        model=model,
+        act=act,
+        pasts={each.memory.id: _past(each.history) for each in batch if each.history},
+    )
     here = {memory.id: memory for memory in known}
     conflicts = [e.memory.id for e in batch if e.memory.id in here and e.memory != here[e.memory.id]]
     return ImportReport(
@@ -31,11 +37,22 @@ def take_in(store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity |
     )
 
 
+def _past(history: Sequence[Revision]) -> Past:
+    now, *before = history
+    return Past(act=_act(now), states=[(lexical.entry(each.memory), _act(each)) for each in before])
+
+
+def _act(revision: Revision) -> Act:
+    named = ("action", "at", "key", "client_id", "reason", "batch_id")
+    return Act(**{name: getattr(revision, name) for name in named})
+
+
 def together(first: ImportReport, second: ImportReport) -> ImportReport:
     return ImportReport(
         imported=first.imported + second.imported,
         unchanged=first.unchanged + second.unchanged,
         conflicts=first.conflicts + second.conflicts,
+        batch_id=first.batch_id,
     )
 
 

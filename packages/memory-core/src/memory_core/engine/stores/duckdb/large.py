@@ -20,7 +20,7 @@ from memory_core.engine.stores.duckdb.scored import Scored
 from memory_core.engine.stores.duckdb.vectors import VectorTable, sign_words
 
 CANDIDATES = """
-WITH scoped AS MATERIALIZED (SELECT doc, dl FROM memories WHERE {scope}),
+WITH scoped AS MATERIALIZED (SELECT doc, dl FROM {scope}),
 {lexical},
 {semantic},
 chosen AS (SELECT doc FROM lexical_best UNION SELECT doc FROM semantic_best)

@@ -28,7 +28,7 @@ MERGE = (
     INSERT INTO merged
     SELECT term, doc, tf, dl
     FROM (SELECT term, doc, tf, dl FROM postings UNION ALL SELECT term, doc, tf, dl FROM postings_delta)
-    WHERE doc IN (SELECT doc FROM memories)
+    WHERE doc IN (SELECT doc FROM memories UNION ALL SELECT doc FROM revisions)
     ORDER BY term, doc
     """,
     "DROP TABLE postings",
@@ -36,7 +36,7 @@ MERGE = (
     "DELETE FROM postings_delta",
 )
 COUNT_BUFFERS = "SELECT sum(approximate_size) FROM duckdb_eviction_queues() WHERE queue_type = 'MANAGED_BUFFER'"
-DROP_DEAD_VECTORS = "DELETE FROM {name} WHERE doc NOT IN (SELECT doc FROM memories)"
+DROP_DEAD_VECTORS = "DELETE FROM {name} WHERE doc NOT IN (SELECT doc FROM memories UNION ALL SELECT doc FROM revisions)"
 
 
 def copy_database(cursor: Cursor, target: Path) -> None:

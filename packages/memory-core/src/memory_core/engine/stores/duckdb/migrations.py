@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 from msgspec import Struct
 
-from memory_core.engine.stores.duckdb.schema import SCHEMA_1, SCHEMA_2
+from memory_core.engine.stores.duckdb.schema import SCHEMA_1, SCHEMA_2, SCHEMA_3
 from memory_core.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ class Migration(Struct, frozen=True, kw_only=True):
 MIGRATIONS = (
     Migration(version=1, name="memories, postings and models", statements=SCHEMA_1),
     Migration(version=2, name="models that follow one another, notes", statements=SCHEMA_2),
+    Migration(version=3, name="revisions, links between memories, answers to requests", statements=SCHEMA_3),
 )
 
 HISTORY = """

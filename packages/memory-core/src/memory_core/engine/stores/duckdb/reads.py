@@ -6,7 +6,7 @@ from typing import Any
 
 from memory_core.engine.ports import Counts
 from memory_core.engine.stores.duckdb.database import Cursor
-from memory_core.engine.stores.duckdb.rows import COLUMNS, memory_of, to_timestamp
+from memory_core.engine.stores.duckdb.rows import COLUMNS, from_timestamp, memory_of, to_timestamp
 from memory_core.engine.stores.duckdb.scope import Condition, condition, containing
 from memory_core.engine.stores.duckdb.vectors import current_table
 from memory_core.errors import NotFoundError
@@ -14,16 +14,26 @@ from memory_core.types import Memory, MemoryType, Scope
 
 BY_ID = "SELECT {columns}, doc, terms_digest FROM memories WHERE id = $id"
 IDS_LIKE = "SELECT id FROM memories WHERE starts_with(id, $prefix) ORDER BY id LIMIT $limit"
-NEWEST = "SELECT {columns} FROM memories WHERE {scope} ORDER BY created_at DESC, id DESC LIMIT $limit"
+NEWEST = "SELECT {columns} FROM {scope} ORDER BY created_at DESC, id DESC LIMIT $limit"
 BELOW = "created_at <= $at AND (created_at < $at OR id < $id)"  # the first half alone skips whole row groups
 RANKED = """
-SELECT {columns} FROM memories WHERE {scope}
+SELECT {columns} FROM {scope}
 ORDER BY coalesce(nullif(list_position($order::VARCHAR[], memory_type), 0), 1000), updated_at DESC, id DESC
 LIMIT $limit
 """
-COUNT = "SELECT count(*) FROM memories WHERE {scope}"
-COUNT_BY = "SELECT coalesce({column}, ''), count(*) FROM memories WHERE {scope} GROUP BY ALL ORDER BY ALL"
-COUNT_EMBEDDED = "SELECT count(*) FROM memories WHERE {scope} AND doc IN (SELECT doc FROM {vectors})"
+IDS = "SELECT id FROM {scope} ORDER BY id"
+_HERE = "FROM memories WHERE deleted_at IS NULL AND superseded_by IS NULL"
+_OF_PROJECT = "project_id IS NOT DISTINCT FROM $project_id"
+REPEATS = (
+    f"SELECT {COLUMNS} {_HERE} AND content_digest = $digest AND memory_type = $memory_type AND {_OF_PROJECT} "
+    "ORDER BY created_at, id"
+)
+OF_TOPIC = f"SELECT {COLUMNS} {_HERE} AND topic_key = $topic_key AND {_OF_PROJECT} ORDER BY created_at, id LIMIT 1"
+EXPIRED = "SELECT id FROM memories WHERE deleted_at IS NULL AND expires_at <= $at ORDER BY id"
+NEXT_EXPIRY = "SELECT min(expires_at) FROM memories WHERE deleted_at IS NULL"
+COUNT = "SELECT count(*) FROM {scope}"
+COUNT_BY = "SELECT coalesce({column}, ''), count(*) FROM {scope} GROUP BY ALL ORDER BY ALL"
+COUNT_EMBEDDED = "SELECT count(*) FROM {scope} AND doc IN (SELECT doc FROM {vectors})"
 
 
 def row_by_id(cursor: Cursor, memory_id: str) -> tuple[Memory, int, bytes]:
@@ -44,6 +54,30 @@ def by_id(cursor: Cursor, memory_id: str, *, trashed: bool | None) -> Memory:
 
 def ids_like(cursor: Cursor, prefix: str, *, limit: int) -> list[str]:
     return [row[0] for row in cursor.execute(IDS_LIKE, {"prefix": prefix, "limit": limit}).fetchall()]
+
+
+def ids(cursor: Cursor, where: Condition) -> list[str]:
+    return [row[0] for row in cursor.execute(IDS.format(scope=where.sql), where.values).fetchall()]
+
+
+def repeats(cursor: Cursor, memory: Memory, digest: int) -> list[Memory]:
+    """What is here with that digest, of the same project and type, the oldest first."""
+    values = {"digest": digest, "memory_type": memory.memory_type.value, "project_id": memory.project_id}
+    return [memory_of(row) for row in cursor.execute(REPEATS, values).fetchall()]
+
+
+def of_topic(cursor: Cursor, project_id: str | None, topic_key: str) -> Memory | None:
+    rows = cursor.execute(OF_TOPIC, {"project_id": project_id, "topic_key": topic_key}).fetchall()
+    return memory_of(rows[0]) if rows else None
+
+
+def expired(cursor: Cursor, at: datetime) -> list[str]:
+    return [row[0] for row in cursor.execute(EXPIRED, {"at": to_timestamp(at)}).fetchall()]
+
+
+def next_expiry(cursor: Cursor) -> datetime | None:
+    moment = cursor.execute(NEXT_EXPIRY).fetchall()[0][0]
+    return None if moment is None else from_timestamp(moment)
 
 
 def newest(cursor: Cursor, scope: Scope, *, limit: int, before: tuple[datetime, str] | None) -> list[Memory]:

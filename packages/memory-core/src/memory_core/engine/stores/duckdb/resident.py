@@ -20,7 +20,7 @@ from memory_core.engine.stores.duckdb.vectors import VectorTable, current_table
 MAX_SCOPES = 16
 
 COUNT = "SELECT count(*) FROM memories"
-SCOPED = "SELECT doc, dl FROM memories WHERE {scope}"
+SCOPED = "SELECT doc, dl FROM {scope}"
 
 
 class Documents(Struct, frozen=True):

@@ -12,7 +12,7 @@ from memory_core.types import Memory, MemoryType
 
 COLUMNS = (
     "id, content, memory_type, tags, source, project_id, client_id, session_id, certainty_score, quality_score, "
-    "created_at, updated_at, deleted_at"
+    "created_at, updated_at, deleted_at, expires_at, review_by, topic_key, superseded_by, revision"
 )
 WIDTH = COLUMNS.count(",") + 1
 
@@ -34,7 +34,12 @@ def memory_of(row: Row) -> Memory:
         quality_score=row[9],
         created_at=from_timestamp(row[10]),
         updated_at=from_timestamp(row[11]),
-        deleted_at=None if row[12] is None else from_timestamp(row[12]),
+        deleted_at=_moment(row[12]),
+        expires_at=_moment(row[13]),
+        review_by=_moment(row[14]),
+        topic_key=row[15],
+        superseded_by=row[16],
+        revision=row[17],
     )
 
 
@@ -52,7 +57,10 @@ def row_of(memory: Memory) -> Row:
         memory.quality_score,
         to_timestamp(memory.created_at),
         to_timestamp(memory.updated_at),
-        None if memory.deleted_at is None else to_timestamp(memory.deleted_at),
+        *map(_timestamp, (memory.deleted_at, memory.expires_at, memory.review_by)),
+        memory.topic_key,
+        memory.superseded_by,
+        memory.revision,
     )
 
 
@@ -74,3 +82,11 @@ def to_timestamp(moment: datetime) -> datetime:
 
 def from_timestamp(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
+
+
+def _moment(timestamp: datetime | None) -> datetime | None:
+    return None if timestamp is None else from_timestamp(timestamp)
+
+
+def _timestamp(moment: datetime | None) -> datetime | None:
+    return None if moment is None else to_timestamp(moment)

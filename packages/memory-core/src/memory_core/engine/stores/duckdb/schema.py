@@ -53,3 +53,65 @@ SCHEMA_2 = (
     # Which analyser made the terms in the postings.
     "INSERT INTO notes VALUES ('analyser', '1')",
 )
+
+# `memories` has the state of now, `revisions` every state before; `doc` of a state keeps its postings and vectors, so
+# that a search can be made as of any moment. `changed_at` is when a state began, `valid_to` when it ended.
+_STATE = """
+    id VARCHAR{key},
+    content VARCHAR NOT NULL,
+    memory_type VARCHAR NOT NULL,
+    tags VARCHAR[] NOT NULL,
+    source VARCHAR,
+    project_id VARCHAR,
+    client_id VARCHAR,
+    session_id VARCHAR,
+    certainty_score DOUBLE NOT NULL,
+    quality_score DOUBLE NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    deleted_at TIMESTAMP,
+    expires_at TIMESTAMP,
+    review_by TIMESTAMP,
+    topic_key VARCHAR,
+    superseded_by VARCHAR,
+    revision INTEGER NOT NULL,
+    changed_at TIMESTAMP NOT NULL,
+    action VARCHAR NOT NULL,
+    by_key VARCHAR,
+    by_client VARCHAR,
+    reason VARCHAR,
+    batch_id VARCHAR,
+    doc BIGINT NOT NULL,
+    dl UINTEGER NOT NULL,
+    terms_digest BLOB NOT NULL,
+    content_digest UBIGINT NOT NULL   -- equal for exact repeats; 0 until the analyser has been over it
+"""
+
+SCHEMA_3 = (
+    f"CREATE TABLE memories_3 ({_STATE.format(key=' PRIMARY KEY')})",
+    """
+    INSERT INTO memories_3
+    SELECT id, content, memory_type, tags, source, project_id, client_id, session_id, certainty_score, quality_score,
+        created_at, updated_at, deleted_at, NULL, NULL, NULL, NULL,
+        1, created_at, 'create', NULL, client_id, NULL, NULL, doc, dl, terms_digest, 0
+    FROM memories ORDER BY doc
+    """,
+    "DROP TABLE memories",
+    "ALTER TABLE memories_3 RENAME TO memories",
+    f"CREATE TABLE revisions ({_STATE.format(key=' NOT NULL')}, valid_to TIMESTAMP NOT NULL)",
+    # Pairs that say nearly the same; `settled` is what a person decided, NULL while the pair is open.
+    """
+    CREATE TABLE links (
+        newer VARCHAR NOT NULL, older VARCHAR NOT NULL, kind VARCHAR NOT NULL, similarity DOUBLE NOT NULL,
+        differences VARCHAR NOT NULL, found_at TIMESTAMP NOT NULL, settled VARCHAR
+    )
+    """,
+    # What requests that carried a key were answered.
+    """
+    CREATE TABLE answers (
+        key VARCHAR PRIMARY KEY, request VARCHAR NOT NULL, answer VARCHAR NOT NULL, answered_at TIMESTAMP NOT NULL
+    )
+    """,
+    # Memories that could not be compared by meaning when they came.
+    "CREATE TABLE uncompared (id VARCHAR NOT NULL)",
+)

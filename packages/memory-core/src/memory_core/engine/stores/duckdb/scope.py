@@ -1,10 +1,11 @@
-"""A Scope as a condition on the table `memories`, with its values bound.
+"""A Scope as the rows it means: a table and a condition, with the values bound.
 
-Only what a scope sets becomes SQL; text from outside is never part of it. Tags are one `list_contains` each, joined by
-OR or AND: measured, `list_has_any` costs five times as much.
+The rows of now are those of `memories`; as of a moment, those states of both tables that began before it and had not
+ended. Only what a scope sets becomes SQL; text from outside is never part of it. Tags are one `list_contains` each,
+joined by OR or AND: measured, `list_has_any` costs five times as much.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from msgspec import UNSET
@@ -14,6 +15,8 @@ from memory_core.types import Scope, TagsMatch
 
 
 class Condition(NamedTuple):
+    """`sql` is what stands behind FROM, and can be followed by AND."""
+
     sql: str
     values: dict[str, Any]  # what DuckDB binds: texts, numbers, times
 
@@ -25,13 +28,20 @@ _COMPARED = {
     "min_certainty": "certainty_score >= $min_certainty",
     "min_quality": "quality_score >= $min_quality",
 }
+# The states of one moment: at most one of each memory.
+_STATES = """(
+    SELECT * FROM memories WHERE changed_at <= $as_of
+    UNION ALL BY NAME
+    SELECT * EXCLUDE (valid_to) FROM revisions WHERE changed_at <= $as_of AND valid_to > $as_of
+) AS states"""
+_NOW = "memories"
 _JOINED = {TagsMatch.ANY: " OR ", TagsMatch.ALL: " AND "}
 
 
 def condition(scope: Scope) -> Condition:
     """What a row must fulfil to be in `scope`. The time span includes its beginning and excludes its end."""
-    clauses = ["deleted_at IS NOT NULL" if scope.trashed else "deleted_at IS NULL"]
-    values: dict[str, Any] = {}
+    clauses = [*_lifecycle(scope)]
+    values: dict[str, Any] = {} if scope.as_of is None else {"as_of": to_timestamp(scope.as_of)}
     if not scope.global_search and scope.project_id is not UNSET:
         clauses.append(_project(scope))
         if scope.project_id is not None:
@@ -48,7 +58,8 @@ def condition(scope: Scope) -> Condition:
         tags = {f"tag_{place}": tag for place, tag in enumerate(scope.tags)}
         clauses.append("(" + _JOINED[scope.tags_match].join(f"list_contains(tags, ${name})" for name in tags) + ")")
         values |= tags
-    return Condition(" AND ".join(clauses), values)
+    source = _NOW if scope.as_of is None else _STATES
+    return Condition(f"{source} WHERE {' AND '.join(clauses)}", values)
 
 
 def containing(where: Condition, texts: Sequence[str]) -> Condition:
@@ -57,6 +68,18 @@ def containing(where: Condition, texts: Sequence[str]) -> Condition:
     # No LIKE: % and _ of the user are letters like others.
     clauses = [f"contains(lower(content), lower(${name}))" for name in named]
     return Condition(" AND ".join([where.sql, *clauses]), where.values | named)
+
+
+def _lifecycle(scope: Scope) -> Iterator[str]:
+    """Whether in the trash, superseded or expired. Of what has expired by now, the sweep takes care."""
+    if scope.as_of is None:
+        yield "deleted_at IS NOT NULL" if scope.trashed else "deleted_at IS NULL"
+    else:
+        # A state that was brought here with its end, by an import, had not ended before that.
+        in_trash = "(deleted_at <= $as_of OR expires_at <= $as_of)"
+        yield in_trash if scope.trashed else f"coalesce(NOT {in_trash}, true)"
+    if not (scope.include_superseded or scope.trashed):
+        yield "superseded_by IS NULL"
 
 
 def _project(scope: Scope) -> str:

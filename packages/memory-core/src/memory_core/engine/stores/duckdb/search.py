@@ -21,8 +21,8 @@ from memory_core.engine.stores.duckdb.vectors import VectorTable
 from memory_core.types import Memory, Scope
 
 SMALL = 2_000_000  # memories, of any project and in the trash too; so many take 150 MB
-MEMORIES = "SELECT {columns}, doc FROM memories WHERE doc IN (SELECT unnest($docs::BIGINT[]))"
-NEWEST = "SELECT doc FROM memories WHERE {scope} ORDER BY created_at DESC, id DESC LIMIT $pool"
+MEMORIES = "SELECT {columns}, doc FROM {scope} AND doc IN (SELECT unnest($docs::BIGINT[]))"
+NEWEST = "SELECT doc FROM {scope} ORDER BY created_at DESC, id DESC LIMIT $pool"
 
 
 class Way(Protocol):
@@ -45,9 +45,9 @@ def candidates(cursor: Cursor, probe: Probe, scope: Scope, moment: Moment) -> li
     where = condition(scope)
     way = _way(cursor, probe, where, table, moment)
     chosen = dict.fromkeys([*way.best(), *_containing(cursor, probe, where)])
-    memories = _read(cursor, chosen)
+    memories = _read(cursor, chosen, where)
     lines = sessions.neighbours(cursor, memories, where)
-    memories |= _read(cursor, {each for doc in memories for each in lines.get(doc, ())} - memories.keys())
+    memories |= _read(cursor, {each for doc in memories for each in lines.get(doc, ())} - memories.keys(), where)
     scores = way.scores(memories)
     return [
         Candidate(
@@ -81,8 +81,9 @@ def _containing(cursor: Cursor, probe: Probe, where: Condition) -> list[int]:
     return [row[0] for row in rows]
 
 
-def _read(cursor: Cursor, docs: Iterable[int]) -> dict[int, Memory]:
+def _read(cursor: Cursor, docs: Iterable[int], where: Condition) -> dict[int, Memory]:
     if not (wanted := list(docs)):
         return {}
-    rows = cursor.execute(MEMORIES.format(columns=COLUMNS), {"docs": wanted}).fetchall()
+    question = MEMORIES.format(columns=COLUMNS, scope=where.sql)
+    rows = cursor.execute(question, where.values | {"docs": wanted}).fetchall()
     return {row[WIDTH]: memory_of(row) for row in rows}

@@ -8,7 +8,7 @@ from memory_core.engine.stores.duckdb.scope import Condition
 from memory_core.types import Memory
 
 LINED_UP = """
-SELECT doc, session_id, project_id FROM memories WHERE {scope} AND session_id = ANY($sessions::VARCHAR[])
+SELECT doc, session_id, project_id FROM {scope} AND session_id = ANY($sessions::VARCHAR[])
 ORDER BY session_id, project_id, created_at, doc
 """
 

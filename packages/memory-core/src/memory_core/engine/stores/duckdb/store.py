@@ -1,5 +1,6 @@
 """The Store on one DuckDB file: which transaction each verb needs; the SQL is in the modules beside this one."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -8,24 +9,40 @@ from pathlib import Path
 import duckdb
 from msgspec.structs import replace
 
+from memory_core.changes import Pair, Revision
 from memory_core.engine.ports import (
+    Act,
     Candidate,
     Counts,
     EmbeddedEntry,
     Entry,
     KeptModel,
     ModelIdentity,
+    Past,
     Pending,
     Probe,
     StoreOptions,
     Vectors,
 )
-from memory_core.engine.stores.duckdb import maintenance, notes, opening, reads, reindex, search, transfer, writes
+from memory_core.engine.stores.duckdb import (
+    links,
+    maintenance,
+    notes,
+    opening,
+    reads,
+    reindex,
+    removal,
+    revisions,
+    search,
+    transfer,
+    writes,
+)
 from memory_core.engine.stores.duckdb import vectors as embeddings
 from memory_core.engine.stores.duckdb.database import Database
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration, migrate
 from memory_core.engine.stores.duckdb.resident import Resident
 from memory_core.engine.stores.duckdb.scope import condition
+from memory_core.engine.stores.duckdb.transaction import DuckDBTransaction
 from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.files import FileLock
 from memory_core.types import Memory, MemoryType, Scope
@@ -50,6 +67,7 @@ class DuckDBStore:
         self._resident = Resident()
         # How many commits there had been, and what `count_pending` then gave for which model.
         self._last_count: tuple[int, ModelIdentity | None, int] = (-1, None, 0)
+        self._next_expiry: tuple[int, datetime | None] = (-1, None)
         self._lock: FileLock = opening.take(path)
         try:
             self._db = self._open(migrations)
@@ -57,13 +75,18 @@ class DuckDBStore:
             self._lock.release()
             raise
 
-    def insert(self, entries: Sequence[Entry]) -> None:
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[DuckDBTransaction]:
         with self._db.write() as cursor:
-            writes.insert(cursor, entries)
+            yield DuckDBTransaction(cursor)
 
-    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None]) -> Memory:
+    def insert(self, entries: Sequence[Entry], act: Act | None = None) -> None:
         with self._db.write() as cursor:
-            return writes.change(cursor, memory_id, edit)
+            writes.insert(cursor, entries, act)
+
+    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None], act: Act | None = None) -> Memory:
+        with self._db.write() as cursor:
+            return writes.change(cursor, memory_id, edit, act)
 
     def get(self, memory_id: str, *, trashed: bool | None = False) -> Memory:
         with self._db.read() as cursor:
@@ -92,14 +115,39 @@ class DuckDBStore:
         with self._db.read() as cursor:
             return reads.counts(cursor, live, in_trash)
 
-    def trash(self, scope: Scope, *, content_contains: str | None, at: datetime) -> int:
-        with self._db.write() as cursor:
-            return writes.trash(cursor, reads.purgeable(_scope(scope, trashed=False), content_contains), at)
-
     def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
         with self._db.read() as cursor:
             where = reads.purgeable(_scope(scope, trashed=False), content_contains)
             return reads.matching(cursor, where, limit=limit)
+
+    def history(self, memory_id: str) -> list[Revision]:
+        with self._db.read() as cursor:
+            return revisions.history(cursor, memory_id)
+
+    def next_expiry(self) -> datetime | None:
+        commits, moment = self._next_expiry
+        if commits == self._db.commits:  # every search asks for it
+            return moment
+        with self._db.snapshot() as (cursor, seen):
+            moment = reads.next_expiry(cursor)
+        self._next_expiry = (-1 if seen is None else seen, moment)
+        return moment
+
+    def pairs(self, project_id: str | None, *, limit: int) -> tuple[int, list[Pair]]:
+        with self._db.read() as cursor:
+            return links.pairs(cursor, project_id, limit=limit)
+
+    def overdue(self, project_id: str | None, at: datetime, *, limit: int) -> tuple[int, list[Memory]]:
+        with self._db.read() as cursor:
+            return links.overdue(cursor, project_id, at, limit=limit)
+
+    def uncompared(self, *, limit: int) -> list[Memory]:
+        with self._db.read() as cursor:
+            return links.uncompared(cursor, limit=limit)
+
+    def lain_since(self, before: datetime, *, sample: int) -> tuple[list[str], list[Memory]]:
+        with self._db.read() as cursor:
+            return removal.lain_since(cursor, before, sample=sample)
 
     def model(self) -> ModelIdentity | None:
         with self._db.read() as cursor:
@@ -146,11 +194,11 @@ class DuckDBStore:
         with self._db.write() as cursor:
             notes.write(cursor, name, value)
 
-    def reindex(self, analyser: int, terms: Callable[[Memory], Mapping[str, int]]) -> int:
+    def reindex(self, analyser: int, analysed: Callable[[Memory], Entry]) -> int:
         if self.note(notes.ANALYSER) == str(analyser):
             return 0
         with self._db.write() as cursor:
-            return reindex.reindex(cursor, analyser, terms)
+            return reindex.reindex(cursor, analyser, analysed)
 
     def vectors_of(self, memory_id: str) -> Vectors | None:
         with self._db.read() as cursor:
@@ -163,10 +211,15 @@ class DuckDBStore:
             yield from transfer.export(cursor)
 
     def import_entries(
-        self, entries: Sequence[tuple[Entry, Vectors | None]], *, model: ModelIdentity | None = None
+        self,
+        entries: Sequence[tuple[Entry, Vectors | None]],
+        *,
+        model: ModelIdentity | None = None,
+        act: Act | None = None,
+        pasts: Mapping[str, Past] | None = None,
     ) -> list[Memory]:
         with self._db.write() as cursor:
-            return transfer.import_entries(cursor, entries, model)
+            return transfer.import_entries(cursor, entries, model, act, pasts)
 
     def backup(self, folder: Path) -> Path:
         target = folder.absolute() / maintenance.copy_name(self._path.stem, "")

@@ -1,9 +1,9 @@
 """Everything out in batches, as of one moment; and in again, without touching what is here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from memory_core.engine.ports import EmbeddedEntry, Entry, ModelIdentity, Vectors, check_vectors
-from memory_core.engine.stores.duckdb import vectors, writes
+from memory_core.engine.ports import Act, EmbeddedEntry, Entry, ModelIdentity, Past, Vectors, check_vectors
+from memory_core.engine.stores.duckdb import revisions, vectors, writes
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
 from memory_core.engine.stores.duckdb.vectors import VectorTable
@@ -28,18 +28,25 @@ def export(cursor: Cursor) -> Iterator[list[EmbeddedEntry]]:
 def _batch(cursor: Cursor, table: VectorTable | None, low: int, high: int) -> list[EmbeddedEntry]:
     rows = cursor.execute(BETWEEN.format(columns=COLUMNS), {"low": low, "high": high}).fetchall()
     embedded = vectors.vectors_between(cursor, table, low, high) if table else {}
+    memories = [memory_of(row) for row in rows]
+    histories = revisions.histories(cursor, [memory.id for memory in memories if memory.revision > 1])
     return [
         EmbeddedEntry(
-            memory=memory_of(row),
+            memory=memory,
             model=table.model if table and row[WIDTH] in embedded else None,
             vectors=embedded.get(row[WIDTH]),
+            history=histories.get(memory.id, ()),
         )
-        for row in rows
+        for memory, row in zip(memories, rows, strict=True)
     ]
 
 
 def import_entries(
-    cursor: Cursor, entries: Sequence[tuple[Entry, Vectors | None]], model: ModelIdentity | None
+    cursor: Cursor,
+    entries: Sequence[tuple[Entry, Vectors | None]],
+    model: ModelIdentity | None,
+    act: Act | None,
+    pasts: Mapping[str, Past] | None,
 ) -> list[Memory]:
     """What stays as it was, for each entry whose id was here already, one given twice included."""
     ids = [entry.memory.id for entry, _ in entries]
@@ -53,7 +60,7 @@ def import_entries(
         else:
             here[entry.memory.id] = entry.memory
             new.append((entry, given))
-    docs = writes.insert(cursor, [entry for entry, _ in new])
+    docs = writes.insert(cursor, [entry for entry, _ in new], act, pasts)
     embedded = {doc: given for doc, (_, given) in zip(docs, new, strict=True) if given is not None}
     if embedded:
         _embed(cursor, embedded, model)

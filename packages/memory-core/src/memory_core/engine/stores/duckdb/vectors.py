@@ -225,6 +225,11 @@ def queue(cursor: Cursor, docs: Iterable[int]) -> None:
     cursor.execute(QUEUE, {"docs": list(docs)}).fetchall()
 
 
+def queue_lacking(cursor: Cursor, docs: Sequence[int]) -> None:
+    """Those that have no vector of the current model."""
+    queue(cursor, set(docs) - with_vectors(cursor, docs))
+
+
 def unqueue(cursor: Cursor, docs: Iterable[int]) -> None:
     cursor.execute(UNQUEUE, {"docs": list(docs)}).fetchall()
 

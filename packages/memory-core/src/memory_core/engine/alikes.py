@@ -1,0 +1,46 @@
+"""Which memories say nearly the same as a new one: looked for by words and by meaning, then compared closely.
+
+What is found is told and linked, and changes nothing: embeddings hardly see digits, and the same words about another
+port are another memory.
+"""
+
+from msgspec import Struct
+
+from memory_core.changes import Alike
+from memory_core.engine.likeness import Likeness, compare
+from memory_core.engine.ports import QueryVector, Store
+from memory_core.engine.searching import probe_of
+from memory_core.types import Memory, Scope
+
+CANDIDATES = 8
+MOST = 3
+_SHOWN_CHARS = 200
+
+
+class Alikes(Struct, frozen=True):
+    store: Store
+
+    def of(self, new: Memory, vector: QueryVector | None) -> tuple[Alike, ...]:
+        """Of its project, the most alike first. `vector` is that of its indexed text.
+
+        Raises ModelChangedError if that is of another model than the store compares with.
+        """
+        found = self.store.candidates(probe_of(new.content, vector, CANDIDATES), Scope(project_id=new.project_id))
+        noise = 0.0 if vector is None else vector.noise
+        pairs = [
+            (each.memory, compare(new.content, each.memory.content, cosine=each.cosine, noise=noise))
+            for each in found
+            if each.memory.id != new.id
+        ]
+        alike = [_alike(memory, like) for memory, like in pairs if like is not None]
+        return tuple(sorted(alike, key=lambda one: -one.similarity)[:MOST])
+
+
+def _alike(memory: Memory, like: Likeness) -> Alike:
+    return Alike(
+        memory_id=memory.id,
+        kind=like.kind,
+        similarity=like.similarity,
+        differences=like.differences,
+        content=memory.content[:_SHOWN_CHARS],
+    )

@@ -1,0 +1,43 @@
+"""The threads in which blocking work is done, so that no call ever blocks the event loop.
+
+A caller who goes away cannot leave half a write: what has begun in a thread ends there, with its transaction.
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from memory_core.errors import UnavailableError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_READERS = 4
+
+
+class Threads:
+    def __init__(self) -> None:
+        # Writes of their own: a long import must not keep searches waiting, nor the other way round.
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="memory-writer")
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="memory-reader")
+
+    async def read(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        return await _in(self._readers, functools.partial(function, *args, **named))
+
+    async def write(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        return await _in(self._writer, functools.partial(function, *args, **named))
+
+    def close(self) -> None:
+        """Let what has begun come to its end. Later calls raise UnavailableError."""
+        self._writer.shutdown()
+        self._readers.shutdown()
+
+
+async def _in(threads: Executor, function: Callable[[], T]) -> T:
+    try:
+        future = threads.submit(function)
+    except RuntimeError as closed:
+        raise UnavailableError("the memory service is stopping; try again in a moment") from closed
+    return await asyncio.wrap_future(future)

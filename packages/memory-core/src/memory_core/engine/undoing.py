@@ -1,0 +1,92 @@
+"""Taking changes back: the state before becomes the next one, so that taking back can be taken back too.
+
+A change that was made as one with others (a merge, a memory that superseded another) is taken back with them.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import structs
+
+from memory_core.changes import Action, By, Revision, UndoReport
+from memory_core.engine import ids, lexical
+from memory_core.engine.changing import act, new_batch
+from memory_core.engine.ports import Latest, Transaction
+from memory_core.errors import NotFoundError
+from memory_core.types import Memory
+
+_SAMPLE = 20
+_AS_ONE = frozenset({Action.SUPERSEDE, Action.MERGE, Action.CREATE, Action.UPDATE})
+"""Of these, one memory means all that was done with it; of a purge or an import it means itself."""
+
+
+def undo_change(tx: Transaction, memory_id: str, by: By, now: datetime) -> UndoReport:
+    """The last change of a memory, with what was done as one with it."""
+    latest = tx.latest(memory_id)
+    done = next(one.action for one in tx.history(memory_id) if one.action is not Action.UNDO or one.revision == 1)
+    if latest.batch_id is not None and done in _AS_ONE:
+        return undo_batch(tx, latest.batch_id, by, now)
+    return _undo(tx, [latest], latest.action, (), by, now)
+
+
+def undo_batch(tx: Transaction, batch_id: str, by: By, now: datetime) -> UndoReport:
+    """All of it that nobody has changed since."""
+    latest, changed = tx.latest_of_batch(batch_id), tx.changed_since(batch_id)
+    if not (latest or changed):
+        raise NotFoundError(f"there is no batch {batch_id!r}; `purge` and `undo` name theirs, `history` shows them")
+    if not latest:
+        raise NotFoundError(f"all that {batch_id} did has been changed since; `history` of a memory shows how")
+    return _undo(tx, latest, latest[0].action, changed, by, now)
+
+
+def undo_last(tx: Transaction, by: By, now: datetime) -> UndoReport:
+    memory_id = tx.last_changed_by(by.client_id)
+    if memory_id is None:
+        raise NotFoundError(f"{by.client_id or 'this client'} has changed nothing that could be undone")
+    return undo_change(tx, memory_id, by, now)
+
+
+def restore(tx: Transaction, memory_id: str, revision: int | None, by: By, now: datetime) -> Memory:
+    """Out of the trash, or back to that revision. What is so already stays as it is: asking twice does no harm."""
+    memory = tx.get(memory_id)
+    done = act(Action.RESTORE, now, by)
+    if revision is None or (revision == memory.revision and memory.deleted_at is not None):
+        return tx.change(memory_id, lambda each: lexical.entry(_here(each, now)) if each.deleted_at else None, done)
+    if revision == memory.revision:
+        return memory
+    kept = _state(tx.history(memory_id), memory_id, revision)
+    if kept.revision == memory.revision:
+        return memory
+    tx.revert({memory_id: kept.revision}, done)
+    return tx.get(memory_id)
+
+
+def _state(history: Sequence[Revision], memory_id: str, revision: int) -> Revision:
+    """That revision; or the one before it that was not in the trash and said the same."""
+    upto = [one for one in history if one.revision <= revision]
+    if not upto or upto[0].revision != revision:
+        known = ", ".join(str(one.revision) for one in reversed(history[:20]))
+        raise NotFoundError(f"memory {ids.short(memory_id)} has no revision {revision}; it has {known}")
+    return next((one for one in upto if one.memory.deleted_at is None), upto[0])
+
+
+def _here(memory: Memory, now: datetime) -> Memory:
+    over = memory.expires_at is not None and memory.expires_at <= now
+    return structs.replace(memory, deleted_at=None, expires_at=None if over else memory.expires_at)
+
+
+def _undo(
+    tx: Transaction, latest: Sequence[Latest], action: Action, changed: Sequence[str], by: By, now: datetime
+) -> UndoReport:
+    done = act(Action.UNDO, now, by, new_batch(Action.UNDO))
+    tx.revert({one.memory_id: one.revision - 1 for one in latest if one.has_former}, done)
+    # What had no state before was not here.
+    begun = [one.memory_id for one in latest if not one.has_former]
+    tx.trash([memory_id for memory_id in begun if tx.get(memory_id).deleted_at is None], done)
+    return UndoReport(
+        action=action,
+        undone=len(latest),
+        sample=tuple(tx.get(one.memory_id) for one in latest[:_SAMPLE]),
+        changed_since=tuple(changed),
+        batch_id=done.batch_id or "",
+    )

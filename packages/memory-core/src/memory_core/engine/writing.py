@@ -1,0 +1,234 @@
+"""The verbs of `Memories` that change memories: what is found out before, and the one transaction of each.
+
+A base of the service, so that each side fits a screen or two. What a verb does within its transaction is in `changing`.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from msgspec import structs
+
+from memory_core.changes import (
+    ANYONE,
+    Alike,
+    By,
+    Kept,
+    Outcome,
+    Settled,
+    Settlement,
+    TrashQuery,
+    TrashReport,
+    UndoReport,
+    UndoRequest,
+)
+from memory_core.engine import ids, lexical, undoing
+from memory_core.engine.alikes import Alikes
+from memory_core.engine.changing import Changes
+from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.once import REMEMBERED, once
+from memory_core.engine.ports import ModelChangedError, QueryVector, Store, Transaction
+from memory_core.engine.threads import Threads
+from memory_core.errors import NotFoundError, StorageFullError
+from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeQuery, PurgeReport, Scope
+
+_log = logging.getLogger(__name__)
+_SAMPLE = 20
+_COMPARED_AT_ONCE = 100
+
+TRASH_DAYS = 30
+"""How long what was deleted can be restored, by default."""
+
+T = TypeVar("T")
+ScopeT = TypeVar("ScopeT", bound=Scope)
+
+
+class Sight(Protocol):
+    def __call__(self, scope: ScopeT, /) -> ScopeT: ...
+
+
+class Writing:
+    def __init__(
+        self,
+        store: Store,
+        embeddings: EmbeddingQueue,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        trash_days: int | None,
+    ) -> None:
+        self._store = store
+        self._embeddings = embeddings
+        self._clock = clock
+        self._threads = Threads()
+        self._changes = Changes(store, clock, new_id)
+        self._alikes = Alikes(store)
+        self._trash_days = trash_days
+
+    async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
+        if by.client_id is None:
+            by = structs.replace(by, client_id=new.client_id)
+        memory = self._changes.born(new)
+        vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
+        kept = await self._threads.write(self._add, new, memory, vector, by)
+        self._embeddings.notify()
+        return kept
+
+    def _add(self, new: NewMemory, memory: Memory, vector: QueryVector | None, by: By) -> Kept:
+        superseded = None if new.supersedes is None else self._resolve(new.supersedes)
+        # Before the transaction: only this thread adds, so that what is found cannot be older than that.
+        alike, compared = self._alike(memory, vector)
+
+        def work(tx: Transaction) -> Kept:
+            self._changes.expire(tx)  # what is over is no repeat
+            kept = self._changes.add(tx, memory, by, supersedes=superseded, alike=alike)
+            if not compared and kept.outcome is not Outcome.UNCHANGED:
+                tx.remember_uncompared([kept.id])
+            return kept
+
+        return once(self._store, by, ("add", new), Kept, work, at=memory.created_at)
+
+    def _alike(self, memory: Memory, vector: QueryVector | None) -> tuple[tuple[Alike, ...], bool]:
+        """What is nearly the same, and whether meaning was compared too."""
+        try:
+            return self._alikes.of(memory, vector), vector is not None
+        except ModelChangedError:
+            return self._alikes.of(memory, None), False
+
+    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Memory:
+        return await self._done_to(
+            memory_id, by, ("update", patch), lambda tx, whole: self._changes.update(tx, whole, patch, by)
+        )
+
+    async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:
+        return await self._done_to(memory_id, by, ("delete",), lambda tx, whole: self._changes.delete(tx, whole, by))
+
+    async def restore(self, memory_id: str, *, revision: int | None = None, by: By = ANYONE) -> Memory:
+        return await self._done_to(
+            memory_id,
+            by,
+            ("restore", revision),
+            lambda tx, whole: undoing.restore(tx, whole, revision, by, self._clock()),
+        )
+
+    async def undo(self, asked: UndoRequest, *, by: By = ANYONE) -> UndoReport:
+        whole = None if asked.memory_id is None else await self._threads.read(self._resolve, asked.memory_id)
+
+        def work(tx: Transaction) -> UndoReport:
+            if whole is not None:
+                return undoing.undo_change(tx, whole, by, self._clock())
+            if asked.batch_id is not None:
+                return undoing.undo_batch(tx, asked.batch_id, by, self._clock())
+            return undoing.undo_last(tx, by, self._clock())
+
+        return await self._done(by, ("undo", asked), UndoReport, work)
+
+    async def settle(self, asked: Settlement, *, by: By = ANYONE) -> Settled:
+        keep, other = await self._threads.read(lambda: (self._resolve(asked.keep), self._resolve(asked.other)))
+        return await self._done(
+            by, ("settle", asked), Settled, lambda tx: self._changes.settle(tx, asked, keep, other, by)
+        )
+
+    async def purge(self, query: PurgeQuery, *, by: By = ANYONE) -> PurgeReport:
+        scope, contains = _purged_scope(query, self._clock()), query.content_contains
+        if query.dry_run:
+            matched, sample = await self._seen(
+                lambda at: self._store.matching(at(scope), content_contains=contains, limit=_SAMPLE)
+            )
+            return PurgeReport(dry_run=True, matched=matched, purged=0, sample=tuple(sample))
+        return await self._done(
+            by, ("purge", query), PurgeReport, lambda tx: self._changes.purge(tx, scope, contains, by)
+        )
+
+    async def empty_trash(self, query: TrashQuery) -> TrashReport:
+        before = self._clock() - timedelta(days=query.older_than_days)
+        if query.dry_run:
+            found, sample = await self._seen(lambda _: self._store.lain_since(before, sample=_SAMPLE))
+            return TrashReport(dry_run=True, matched=len(found), removed=0, sample=tuple(sample))
+        return await self._done(ANYONE, (), TrashReport, lambda tx: self._changes.empty_trash(tx, before))
+
+    def _put_in_order(self) -> None:
+        """What time does: to what has expired, to the trash, and to answers that nobody will ask for again."""
+        now = self._clock()
+        with self._store.transaction() as tx:
+            self._changes.expire(tx)
+            if self._trash_days is not None:
+                gone = self._changes.empty_trash(tx, now - timedelta(days=self._trash_days))
+                if gone.removed:
+                    _log.info("%d removed for good after %d days in the trash", gone.removed, self._trash_days)
+            tx.forget_answers(now - REMEMBERED)
+
+    async def _compare(self) -> None:
+        """What could not be compared by meaning when it came, as far as there is a model by now."""
+        for memory in await self._threads.read(lambda: self._store.uncompared(limit=_COMPARED_AT_ONCE)):
+            vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
+            if vector is None:
+                return
+            try:
+                alike = await self._threads.read(self._alikes.of, memory, vector)
+            except ModelChangedError:
+                return
+            await self._threads.write(self._link, memory.id, alike)
+
+    def _link(self, memory_id: str, alike: Sequence[Alike]) -> None:
+        with self._store.transaction() as tx:
+            tx.link(memory_id, alike, self._clock())
+            tx.compared([memory_id])
+
+    async def _done_to(
+        self, memory_id: str, by: By, asked: tuple[object, ...], work: Callable[[Transaction, str], Memory]
+    ) -> Memory:
+        """One memory is changed, by whatever beginning of its id it is named."""
+        whole = await self._threads.read(self._resolve, memory_id)
+        return await self._done(by, (*asked, whole), Memory, lambda tx: work(tx, whole))
+
+    async def _done(self, by: By, asked: tuple[object, ...], kind: type[T], work: Callable[[Transaction], T]) -> T:
+        result = await self._threads.write(lambda: once(self._store, by, asked, kind, work, at=self._clock()))
+        self._embeddings.notify()
+        return result
+
+    async def _seen(self, question: Callable[[Sight], T]) -> T:
+        """Ask the store; `question` is given how to look at a scope, so that nothing is seen whose time is over."""
+        return await self._threads.read(lambda: question(self._sight()))
+
+    def _sight(self) -> Sight:
+        """As things are, once what is over has gone to the trash; on a full disk, as of now."""
+        now, due = self._clock(), self._store.next_expiry()
+        if due is None or due > now:
+            return _as_it_is
+        try:
+            with self._store.transaction() as tx:
+                self._changes.expire(tx)
+        except StorageFullError as full:
+            _log.warning("what has expired is hidden and waits for room in the trash: %s", full)
+            return _as_of(now)
+        return _as_it_is
+
+    def _resolve(self, memory_id: str) -> str:
+        beginning = ids.prefix(memory_id)
+        found = self._store.ids_like(beginning, limit=ids.MAX_CANDIDATES + 1)
+        if not found:
+            raise NotFoundError(f"no memory has the id {beginning}")
+        if len(found) > 1 and found[0] != beginning:
+            raise ids.ambiguous(beginning, found)
+        return found[0]
+
+
+def _as_it_is(scope: ScopeT, /) -> ScopeT:
+    return scope
+
+
+def _as_of(now: datetime) -> Sight:
+    def look(scope: ScopeT, /) -> ScopeT:
+        return structs.replace(scope, as_of=scope.as_of or now)
+
+    return look
+
+
+def _purged_scope(query: PurgeQuery, now: datetime) -> Scope:
+    scope = Scope(**{name: getattr(query, name) for name in Scope.__struct_fields__})
+    if query.older_than_days is None:
+        return scope
+    oldest_kept = now - timedelta(days=query.older_than_days)
+    return structs.replace(scope, created_before=min(oldest_kept, scope.created_before or oldest_kept))

@@ -17,6 +17,7 @@ import duckdb
 
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import opening
+from memory_core.engine.stores.duckdb.watermark import Watermark
 from memory_core.errors import InternalError, MemoryServiceError, StorageFullError, UnavailableError
 
 Cursor = duckdb.DuckDBPyConnection
@@ -38,6 +39,7 @@ class Database:
         self._options = options
         self._folders = folders
         self._base: Cursor | None = opening.connect(path, options, folders)
+        self._watermark = Watermark(path)
         self._writer = threading.Lock()
         self._lifecycle = threading.RLock()  # held while the base connection is replaced or closed
         self._door = threading.Condition()
@@ -66,16 +68,22 @@ class Database:
             yield cursor, before if before == self._settled() else None
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Cursor]:
-        """One transaction, alone; durable when it is left without an exception."""
+    def write(self, *, acknowledged: bool = True) -> Iterator[Cursor]:
+        """One transaction, alone; durable when it is left without an exception.
+
+        Not `acknowledged`: nobody is told of it, and what it writes could be made again.
+        """
         with self._translated(), self._writer:
             self._require_room()
             with self._cursor() as cursor:
                 cursor.begin()
                 try:
                     yield cursor
+                    number = self._watermark.take(cursor) if acknowledged else None
                     with self._counted():
                         cursor.commit()
+                    if number is not None:
+                        self._watermark.note(number)
                 except BaseException:
                     _roll_back(cursor)
                     raise

@@ -16,6 +16,7 @@ import duckdb
 
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb.migrations import Migration, unapplied
+from memory_core.engine.stores.duckdb.watermark import SUFFIX, Watermark
 from memory_core.errors import UnavailableError
 from memory_core.files import FileLock
 
@@ -62,12 +63,20 @@ def take(path: Path) -> FileLock:
 
 def look(path: Path, migrations: Sequence[Migration]) -> None:
     """Raise UnavailableError unless the file is a store that this program can use; leaves every byte as it is."""
+    watermark = Watermark(path)
     with contextlib.closing(_connect(path, {}, read_only=True)) as connection:
         unapplied(connection, migrations, path)
+        if missing := watermark.missing(connection):
+            raise UnavailableError(_incomplete(path, missing))
 
 
 def create(path: Path, options: StoreOptions) -> None:
     """An empty file that only its owner may read."""
+    if (log := path.with_name(path.name + ".wal")).exists():
+        raise UnavailableError(
+            f"{path} is missing, but its log {log.name}, which may hold memories, is there; put the file back, or move "
+            "the log aside to begin a new store"
+        )
     free = shutil.disk_usage(path.parent).free
     if free < options.min_free_bytes:
         raise UnavailableError(
@@ -123,6 +132,14 @@ def _connect(path: Path, config: _Config, *, read_only: bool, name: Path | None 
         return duckdb.connect(path, read_only=read_only, config=config)
     except duckdb.Error as error:
         raise UnavailableError(refusal(name or path, str(error))) from error
+
+
+def _incomplete(path: Path, missing: int) -> str:
+    return (
+        f"{path} lacks what was acknowledged last ({missing} writes): its log {path.name}.wal was removed or is cut "
+        "short, or an older copy was put in its place; nothing was changed. Put the log or a backup back; to go on "
+        f"with what is there, remove {path.name}{SUFFIX}"
+    )
 
 
 def _in_use(path: Path, pid: str | None) -> str:

@@ -183,7 +183,7 @@ class DuckDBStore:
         return count
 
     def set_vectors(self, vectors: Mapping[int, Vectors], *, model: ModelIdentity | None = None) -> int:
-        with self._db.write() as cursor:
+        with self._db.write(acknowledged=False) as cursor:
             return embeddings.set_vectors(cursor, vectors, model)
 
     def note(self, name: str) -> str | None:
@@ -241,7 +241,7 @@ class DuckDBStore:
         if not self._db.has_room():
             _log.warning("%s: not tidied, because the disk is nearly full", self._path)
             return
-        with self._db.write() as cursor:
+        with self._db.write(acknowledged=False) as cursor:
             if maintenance.merge_due(cursor):
                 maintenance.merge_postings(cursor)
             maintenance.drop_remains(cursor)

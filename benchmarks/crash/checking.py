@@ -85,7 +85,7 @@ def index_agrees(
             known = ledger.kept[marker]
             expected = [] if known.state.trashed or marker not in there else [there[marker]["id"]]
             words = {marker: expected, version_of(known.state): expected}
-            words |= dict.fromkeys(known.history[-2:], [])
+            words |= {word: [] for word in known.history[-2:]}
             found = {word: found_by(wire, word) for word in words}
             complaints += [
                 f"the word {word} of {marker} finds {found[word]} instead of {expected}"

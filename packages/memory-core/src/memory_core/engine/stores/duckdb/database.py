@@ -234,7 +234,7 @@ class Database:
         except (duckdb.InterruptException, duckdb.ConnectionException) as error:
             raise UnavailableError("the store was closed meanwhile; the call was given up") from error
         except duckdb.Error as error:
-            if _disk_full(error):
+            if _disk_full(error) or _damaged(error):
                 raise self._answer(error, "") from error
             # Not the message: it may quote a memory.
             raise InternalError(f"the store failed ({type(error).__name__}); the log has the traceback") from error
@@ -242,6 +242,12 @@ class Database:
     def _answer(self, error: duckdb.Error, otherwise: str) -> MemoryServiceError:
         if _disk_full(error) or not self.has_room():
             return StorageFullError(f"the disk of {self.path.parent} is full; make room, reading goes on meanwhile")
+        if _damaged(error):
+            _log.error("%s is damaged", self.path, exc_info=error)
+            return UnavailableError(
+                f"{self.path} is damaged, a part of it cannot be read; export what can be, stop the server, and put a "
+                "backup in its place"
+            )
         return UnavailableError(otherwise)
 
     def _revive(self, broken: Cursor | None) -> None:
@@ -288,3 +294,7 @@ def _roll_back(cursor: Cursor) -> None:
 
 def _disk_full(error: duckdb.Error) -> bool:
     return "No space left on device" in str(error)
+
+
+def _damaged(error: duckdb.Error) -> bool:
+    return any(words in str(error) for words in ("Corrupt database file", "Could not read enough bytes"))

@@ -28,6 +28,7 @@ SETTINGS = (
     "SET allowed_directories = {folders}",  # before the next line, which forbids the rest of the disk
     "SET enable_external_access = false",
 )
+USED = "SELECT block_size, used_blocks FROM pragma_database_size()"
 _Config = dict[str, str | bool | int | float | list[str]]
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
@@ -65,9 +66,17 @@ def look(path: Path, migrations: Sequence[Migration]) -> None:
     """Raise UnavailableError unless the file is a store that this program can use; leaves every byte as it is."""
     watermark = Watermark(path)
     with contextlib.closing(_connect(path, {}, read_only=True)) as connection:
-        unapplied(connection, migrations, path)
-        if missing := watermark.missing(connection):
-            raise UnavailableError(_incomplete(path, missing))
+        try:
+            unapplied(connection, migrations, path)
+            complete = watermark.is_reached(connection)
+            ((block_bytes, blocks),) = connection.execute(USED).fetchall()
+        except duckdb.Error as error:
+            raise UnavailableError(refusal(path, str(error))) from error
+    if not complete:
+        raise UnavailableError(_incomplete(path))
+    # A necessary size, not the exact one: what is cut off may have been free.
+    if path.stat().st_size < block_bytes * blocks:
+        raise UnavailableError(refusal(path, f"it is cut short, {path.stat().st_size:,} bytes are left of it."))
 
 
 def create(path: Path, options: StoreOptions) -> None:
@@ -134,11 +143,11 @@ def _connect(path: Path, config: _Config, *, read_only: bool, name: Path | None 
         raise UnavailableError(refusal(name or path, str(error))) from error
 
 
-def _incomplete(path: Path, missing: int) -> str:
+def _incomplete(path: Path) -> str:
     return (
-        f"{path} lacks what was acknowledged last ({missing} writes): its log {path.name}.wal was removed or is cut "
-        "short, or an older copy was put in its place; nothing was changed. Put the log or a backup back; to go on "
-        f"with what is there, remove {path.name}{SUFFIX}"
+        f"{path} lacks what was acknowledged last: its log {path.name}.wal was removed or is cut short, or an older "
+        "copy was put in its place; nothing was changed. Put the log or a backup back; to go on with what is there, "
+        f"remove {path.name}{SUFFIX}"
     )
 
 

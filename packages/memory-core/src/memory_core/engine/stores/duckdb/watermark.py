@@ -42,17 +42,17 @@ class Watermark:
             finally:
                 os.close(handle)
 
-    def missing(self, connection: duckdb.DuckDBPyConnection) -> int:
-        """How many of the acknowledged writes the open file lacks; 0 where nothing is noted of this very file."""
+    def is_reached(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Whether the open file has every acknowledged write; true where nothing is noted of this very file."""
         try:
             identity, number = self._path.read_text(encoding="ascii").split()
             noted = int(number)
         except (OSError, ValueError):
-            return 0
+            return True
         if identity != self._identity:
-            return 0  # of another file, in whose place a backup was put
+            return True  # of another file, in whose place a backup was put
         rows = connection.execute(LAST).fetchall()
-        return max(0, noted - (rows[0][0] or 0 if rows else 0))
+        return noted <= (rows[0][0] or 0 if rows else 0)
 
 
 def _identity(path: Path) -> str:

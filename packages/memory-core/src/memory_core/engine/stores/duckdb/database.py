@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from memory_core.engine.ports import StoreOptions
-from memory_core.engine.stores.duckdb import opening
+from memory_core.engine.stores.duckdb import opening, trouble
 from memory_core.engine.stores.duckdb.watermark import Watermark
 from memory_core.errors import InternalError, MemoryServiceError, StorageFullError, UnavailableError
 
@@ -38,8 +38,8 @@ class Database:
         self.path = path
         self._options = options
         self._folders = folders
+        self._watermark = Watermark(path)  # reads the file, so before the next line
         self._base: Cursor | None = opening.connect(path, options, folders)
-        self._watermark = Watermark(path)
         self._writer = threading.Lock()
         self._lifecycle = threading.RLock()  # held while the base connection is replaced or closed
         self._door = threading.Condition()
@@ -226,29 +226,22 @@ class Database:
         except duckdb.FatalException as error:
             _log.exception("%s has to be opened anew", self.path)
             self._revive(base)
-            raise self._answer(error, "the store had to be opened anew after a fatal error; try again") from error
-        except duckdb.OutOfMemoryException as error:
-            raise UnavailableError(
-                f"the store needs more memory for this than its limit of {self._options.memory_limit}; raise the limit"
-            ) from error
+            raise self._explained(error) or self._anew() from error
         except (duckdb.InterruptException, duckdb.ConnectionException) as error:
             raise UnavailableError("the store was closed meanwhile; the call was given up") from error
         except duckdb.Error as error:
-            if _disk_full(error) or _damaged(error):
-                raise self._answer(error, "") from error
-            # Not the message: it may quote a memory.
-            raise InternalError(f"the store failed ({type(error).__name__}); the log has the traceback") from error
+            # Otherwise not the message: it may quote a memory.
+            raise self._explained(error) or InternalError(
+                f"the store failed ({type(error).__name__}); the log has the traceback"
+            ) from error
 
-    def _answer(self, error: duckdb.Error, otherwise: str) -> MemoryServiceError:
-        if _disk_full(error) or not self.has_room():
-            return StorageFullError(f"the disk of {self.path.parent} is full; make room, reading goes on meanwhile")
-        if _damaged(error):
-            _log.error("%s is damaged", self.path, exc_info=error)
-            return UnavailableError(
-                f"{self.path} is damaged, a part of it cannot be read; export what can be, stop the server, and put a "
-                "backup in its place"
-            )
-        return UnavailableError(otherwise)
+    def _explained(self, error: duckdb.Error) -> MemoryServiceError | None:
+        return trouble.explained(error, self.path, self._options.memory_limit)
+
+    def _anew(self) -> MemoryServiceError:
+        if not self.has_room():
+            return trouble.full(self.path)
+        return UnavailableError("the store had to be opened anew after a fatal error; try again")
 
     def _revive(self, broken: Cursor | None) -> None:
         with self._lifecycle:
@@ -290,11 +283,3 @@ def _roll_back(cursor: Cursor) -> None:
     # After some errors DuckDB has rolled back by itself and refuses to do it again.
     with contextlib.suppress(duckdb.Error):
         cursor.rollback()
-
-
-def _disk_full(error: duckdb.Error) -> bool:
-    return "No space left on device" in str(error)
-
-
-def _damaged(error: duckdb.Error) -> bool:
-    return any(words in str(error) for words in ("Corrupt database file", "Could not read enough bytes"))

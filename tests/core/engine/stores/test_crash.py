@@ -6,6 +6,7 @@ What a search keeps in memory dies with the process; the next one reads it anew.
 import contextlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,50 @@ def _index_anew_and_be_killed(folder: Path, place: int) -> None:
         assert indexer.stdout is not None
         assert indexer.stdout.readline() == "in the middle\n"
         indexer.kill()
+
+
+CHECKPOINTER = """
+import sys
+from pathlib import Path
+
+from memory_core.engine.ports import StoreOptions
+from memory_core.engine.stores.duckdb import open_store
+from memory_core.types import Scope
+from support.entries import edited, entry
+
+store = open_store("", StoreOptions(data_dir=Path(sys.argv[1]), threads=1, min_free_bytes=0))
+entries = [entry(f"number n{number} of many " + "word " * 400, minute=number) for number in range(1_000)]
+store.insert(entries)
+for one in entries[:200]:
+    store.change(one.memory.id, edited(tags=("changed",)))
+print("checkpoint", flush=True)
+store.maintain()
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_ms", [0, 2, 4, 8, 15, 30, 60, None])
+def test_killed_while_the_log_is_written_into_the_file_a_store_has_everything(
+    tmp_path: Path, after_ms: int | None
+) -> None:
+    """At several moments of it, and right after it: null."""
+    tests = Path(__file__).parents[3]
+    command = [sys.executable, "-c", CHECKPOINTER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tests) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "checkpoint\n"
+        if after_ms is None:
+            assert writer.stdout.readline() == "done\n"
+        else:
+            time.sleep(after_ms / 1000)  # not for anything to happen: wherever it is by then
+        writer.kill()
+
+    for _ in range(2):  # as it was left, and after it was closed in order
+        with contextlib.closing(open_store("", StoreOptions(data_dir=tmp_path, threads=1, min_free_bytes=0))) as store:
+            memories = [one.memory for batch in store.export() for one in batch]
+            assert len(memories) == 1_000
+            assert sum(memory.tags == ("changed",) for memory in memories) == 200
+            assert len(store.candidates(probe("many", pool=5_000), Scope())) == 1_000
+            assert store.count_pending() == 1_000

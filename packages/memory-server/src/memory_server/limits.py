@@ -57,6 +57,7 @@ class Limits:
         self._counts = limiter.limiter
         self._seen: OrderedDict[tuple[Kind, str], RateLimitItem] = OrderedDict()
         self._clock = clock
+        self._latest = time.time()
         self._once: OrderedDict[tuple[Kind, str, bytes], float] = OrderedDict()
 
     @classmethod
@@ -67,6 +68,7 @@ class Limits:
         """Count one, or raise RateLimitedError with the time after which the next is possible."""
         rate = self._rates[kind]
         if rate is not None:
+            self._forget_the_future()
             self._remember(kind, name, rate)
             if not self._counts.hit(rate, kind.value, name):
                 raise self._error(kind, name, rate)
@@ -87,6 +89,13 @@ class Limits:
         rate = self._rates[kind]
         if rate is not None and (kind, name) in self._seen and not self._counts.test(rate, kind.value, name):
             raise self._error(kind, name, rate)
+
+    def _forget_the_future(self) -> None:
+        """The counts go by the wall clock: where it was set back, what came before would be recent for as long."""
+        now = time.time()
+        if now < self._latest - 1.0:
+            self._counts.storage.reset()
+        self._latest = now
 
     def _error(self, kind: Kind, name: str, rate: RateLimitItem) -> RateLimitedError:
         reset_at = self._counts.get_window_stats(rate, kind.value, name).reset_time

@@ -1,4 +1,4 @@
-"""Exports, imports, backups, and opening again."""
+"""Exports, imports, and opening again."""
 
 from pathlib import Path
 
@@ -71,24 +71,6 @@ def test_an_import_with_vectors_of_another_shape_takes_nothing(store: Store) -> 
         store.import_entries([good, bad])
 
     assert store.counts(Scope()).total == 0
-
-
-def test_a_backup_is_a_store_of_its_own(store: Store, opener: Opener, tmp_path: Path) -> None:
-    kept = entry("kept words")
-    store.insert([kept])
-    store.use_model(MODEL)
-    embed(store, {kept.memory.id: random_vectors(1)})
-
-    copy = store.backup(tmp_path / "elsewhere")
-    store.insert([entry("later")])
-
-    copy.rename(tmp_path / "elsewhere" / "memories.duckdb")
-    restored = opener(tmp_path / "elsewhere")
-    assert restored.newest(Scope(), limit=5) == [kept.memory]
-    assert np.array_equal(restored.vectors_of(kept.memory.id), random_vectors(1))
-    restored.insert([entry("goes on")])
-    assert len(restored.candidates(probe("goes", "kept"), Scope())) == 2
-    restored.close()
 
 
 def test_everything_is_there_after_reopening(opener: Opener, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ GROUPS = (
     ("review", "changes:review", KEEP),
     ("trash", "changes:trash", KEEP),
     ("model", "models:model", SERVERS),
+    ("backup", "backups:backup", UPKEEP),
 )
 """Commands with commands of their own."""
 

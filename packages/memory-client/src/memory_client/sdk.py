@@ -20,6 +20,7 @@ from urllib.parse import quote
 import msgspec
 
 from memory_client import __version__
+from memory_client.backups import RemoteBackups
 from memory_client.errors import ClientError, SettingError
 from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
 from memory_client.target import Target, header_text, resolve_target
@@ -98,6 +99,7 @@ class MemoryClient:
             timeout_s=timeout_s,
             locate=None if locate is None else partial(_address, locate),
         )
+        self.backups = RemoteBackups(self._rest)
 
     @classmethod
     async def connect(

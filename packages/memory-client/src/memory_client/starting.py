@@ -55,6 +55,16 @@ def start(data_dir: str, *, version: str) -> Endpoint:
                 return found
 
 
+@contextmanager
+def kept_stopped(data_dir: str) -> Iterator[bool]:
+    """No server of `data_dir` runs within the block: one is stopped, and who needs one waits. Whether one ran.
+
+    Raises UnreachableError.
+    """
+    with _starting(data_dir):
+        yield local.stop(data_dir)
+
+
 def server_command() -> list[str]:
     """How to run the server: the one installed beside us, else the one on PATH. Raises UnreachableError."""
     if sys.executable and importlib.util.find_spec("memory_server") is not None:

@@ -75,3 +75,19 @@ def replacing(path: Path, *, mode: int = 0o600) -> Iterator[IO[bytes]]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names that were just given or taken away in `folder` survive a power cut."""
+    if sys.platform == "win32":  # which keeps names durable by itself, and opens no folder
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> None:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())

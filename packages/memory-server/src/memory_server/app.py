@@ -12,11 +12,13 @@ from fastapi.middleware.cors import CORSMiddleware
 from starlette.exceptions import HTTPException
 from starlette.routing import Route as AsgiRoute
 
+from memory_core.backups import Backups
 from memory_core.errors import InvalidError
 from memory_core.memories import Memories
 from memory_server.access_log import AccessLogMiddleware
 from memory_server.activity import Activity, ActivityMiddleware, leave_when_idle, maintain_when_idle
 from memory_server.auth import AuthMiddleware
+from memory_server.backups import BackupRoutes
 from memory_server.deferred import Deferred, Endpoint
 from memory_server.guard import GuardMiddleware, allowed_hosts
 from memory_server.limits import LimitMiddleware, Limits
@@ -33,7 +35,10 @@ CORS_HEADERS = (
 
 
 class Service(Memories, Protocol):
-    """The product with a beginning and an end."""
+    """The product with a beginning, an end and backups."""
+
+    @property
+    def backups(self) -> Backups: ...
 
     async def start(self) -> None: ...
 
@@ -73,7 +78,8 @@ def create_app(
             await asyncio.gather(*watching, return_exceptions=True)
             await service.close()
 
-    app = Documented(Rest(service, settings, instance=local.instance if local else None).routes(), lifespan=lifespan)
+    rest = Rest(service, settings, instance=local.instance if local else None)
+    app = Documented([*rest.routes(), *BackupRoutes(service.backups).routes()], lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))
     if local is not None:

@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from memory_core.errors import InvalidError, MemoryServiceError
 from memory_core.settings import add_flags, load_settings
-from memory_server import __version__, export_model
+from memory_server import __version__, backup_command, export_model
 from memory_server.process import InUseError, run
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
 
 FAILED, MISUSED, IN_USE = 1, 2, 3
+COMMANDS = {export_model.NAME: export_model.run, backup_command.NAME: backup_command.run}
 _NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
 
 
@@ -23,8 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 after a stop in order, 2 for a wrong setting, 3 if another server has the data folder, 1 for all else."""
     flags = vars(parser().parse_args(argv))
     try:
-        if flags.pop("command") == export_model.NAME:
-            export_model.run(flags, os.environ)
+        if (command := COMMANDS.get(flags.pop("command"))) is not None:
+            command(flags, os.environ)
             return 0
         os.umask(0o077)  # all that is written holds memories or a token; DuckDB takes its log's mode from here
         settings = local_settings(os.environ, flags) if flags.pop("local") else remote_settings(os.environ, flags)
@@ -52,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"memory-server {__version__}")
     made.add_argument("--local", action="store_true", help="for one machine: loopback, a free port, leaves when idle")
     add_flags(made, ServerSettings)
-    export_model.add_command(made.add_subparsers(dest="command", title="instead of serving", metavar="COMMAND"))
+    commands = made.add_subparsers(dest="command", title="instead of serving", metavar="COMMAND")
+    export_model.add_command(commands)
+    backup_command.add_command(commands)
     return made
 
 

@@ -43,6 +43,8 @@ def run(settings: ServerSettings) -> None:
             threads=settings.threads,
             memory_limit=settings.memory_limit,
             fusion=settings.fusion,
+            backup_dir=settings.backup_dir,
+            backup_keep=settings.backup_keep,
         )
     )
     import uvicorn

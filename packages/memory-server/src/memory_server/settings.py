@@ -15,6 +15,7 @@ from memory_core.types import Fusion
 
 SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
 LOCAL_DATA_DIR = Path("~/.claude-memory")
+BACKUP_KEEP = 7
 
 
 class LogFormat(StrEnum):
@@ -54,6 +55,12 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         int, Option("MEMORY_THREADS", "threads for the store and the model; 0: one a processor, at most 4"), Meta(ge=0)
     ] = 0
     memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take")] = "512MB"
+    backup_dir: Annotated[
+        Path | None, Option("MEMORY_BACKUP_DIR", "folder for backups; by default one in the data folder")
+    ] = None
+    backup_keep: Annotated[
+        int, Option("MEMORY_BACKUP_KEEP", "how many of the newest backups stay, besides one a week"), Meta(ge=1)
+    ] = BACKUP_KEEP
     fusion: Annotated[
         Fusion,
         Option("MEMORY_FUSION", "how hybrid search joins words and meaning: by scores, or by reciprocal ranks (worse)"),

@@ -83,29 +83,6 @@ def test_closing_interrupts_a_query_that_takes_too_long(store: DuckDBStore, monk
     assert answers == ["the store was closed meanwhile; the call was given up"]
 
 
-def test_a_copy_is_made_while_others_write(store: DuckDBStore, tmp_path: Path) -> None:
-    stop = threading.Event()
-    written = 0
-
-    def keep_writing() -> None:
-        nonlocal written
-        while not stop.is_set():
-            store.insert([entry(f"number {written}")])
-            written += 1
-
-    writer = threading.Thread(target=keep_writing)
-    writer.start()
-    copies = [store.backup(tmp_path / "backups") for _ in range(3)]
-    stop.set()
-    writer.join()
-
-    for copy in copies:
-        with contextlib.closing(open_store(str(copy), StoreOptions(data_dir=tmp_path))) as restored:
-            total = restored.counts(Scope()).total
-            assert total <= written
-            assert restored.count_pending() == total, "the queue is of the same moment as the rows"
-
-
 def test_upkeep_clears_what_past_searches_left_in_memory(store: DuckDBStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """DuckDB keeps a record of every buffer it ever freed, tens of megabytes of them, until its memory is short."""
     store.insert([entry(f"word{number} here") for number in range(300)])

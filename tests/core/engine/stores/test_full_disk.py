@@ -31,7 +31,6 @@ def test_below_the_floor_every_write_is_refused_and_every_read_goes_on(tmp_path:
             lambda: store.use_model(MODEL),
             lambda: store.set_vectors({1: random_vectors(1)}),
             lambda: store.import_entries([(entry(), None)]),
-            lambda: store.backup(tmp_path / "backups"),
         ):
             with pytest.raises(StorageFullError, match="make room"):
                 write()

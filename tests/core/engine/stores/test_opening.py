@@ -48,7 +48,6 @@ def test_the_file_may_be_named_by_the_location(tmp_path: Path) -> None:
         with contextlib.closing(open_store(location, options(tmp_path))) as store:
             store.insert([entry()])
             assert Path(store.location).exists()
-            assert store.backup(tmp_path / "backups").exists()
 
 
 def test_plain_duckdb_reads_the_file(tmp_path: Path) -> None:

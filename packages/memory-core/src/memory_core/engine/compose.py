@@ -12,6 +12,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from memory_core.engine.backups.keeping import Keeper
+from memory_core.engine.backups.ports import BacksUp
+from memory_core.engine.backups.rotation import KEEP
+from memory_core.engine.backups.service import BackupService, NoBackups
+from memory_core.engine.backups.shelf import Shelf
 from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.fusion import Ranking
@@ -29,6 +34,7 @@ _COMMON_EXTRA = "engine"
 _STORES = "memory_core.stores"
 _EMBEDDERS = "memory_core.embedders"
 _RERANKERS = "memory_core.rerankers"
+_BACKUPS = "memory_core.backups"
 _NO_RERANKER = "none"
 
 DEFAULT_EMBEDDER = "onnx:all-MiniLM-L6-v2"
@@ -52,6 +58,8 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     threads: int = 2
     memory_limit: str = "512MB"
     fusion: Fusion = Fusion.SCORES
+    backup_dir: Path | None = None  # null: a folder in `data_dir`
+    backup_keep: int = KEEP
 
 
 def open_engine(options: EngineOptions) -> MemoryService:
@@ -64,7 +72,7 @@ def open_engine(options: EngineOptions) -> MemoryService:
         check_embedder(options.embedder)
     reranking = _reranking(options)
     _embedder_options(options)  # refuses a wrong address or key now, not in the background
-    store = _open_store(options)
+    store = open_store(options)
     try:
         store.reindex(ANALYSER_VERSION, entry)
         chosen = options.embedder or store.note(NOTE) or DEFAULT_EMBEDDER
@@ -88,7 +96,35 @@ def open_engine(options: EngineOptions) -> MemoryService:
         version=version(_DISTRIBUTION),
         ranking=Ranking(fusion=options.fusion),
         reranking=reranking,
+        backups=_backups(options, store),
     )
+
+
+def keeper(options: EngineOptions) -> Keeper | None:
+    """Who keeps the backups of this kind of store, be it open or not; null where it has tools of its own for that."""
+    kind, _, _ = options.store.partition(":")
+    _entry_point(_STORES, "store", kind)
+    if kind not in {entry_point.name for entry_point in entry_points(group=_BACKUPS)}:
+        return None
+    return Keeper(
+        shelf=Shelf(_backup_dir(options)),
+        kind=kind,
+        format=_part(_entry_point(_BACKUPS, "store with backups", kind), UnavailableError)(),
+        options=_store_options(options),
+        keep=options.backup_keep,
+        version=version(_DISTRIBUTION),
+    )
+
+
+def _backups(options: EngineOptions, store: Store) -> BackupService | NoBackups:
+    kept_by = keeper(options)
+    if kept_by is None or not isinstance(store, BacksUp):
+        return NoBackups(options.store.partition(":")[0])
+    return BackupService(kept_by, store)
+
+
+def _backup_dir(options: EngineOptions) -> Path:
+    return options.backup_dir or options.data_dir / "backups"
 
 
 def _installed(options: EmbedderOptions) -> Sequence[ModelInfo]:
@@ -97,14 +133,21 @@ def _installed(options: EmbedderOptions) -> Sequence[ModelInfo]:
     return installed(options)
 
 
-def _open_store(options: EngineOptions) -> Store:
+def open_store(options: EngineOptions) -> Store:
+    """Without a service around it, for a program that does one thing with it and closes it."""
     word, _, location = options.store.partition(":")
-    open_store = _part(_entry_point(_STORES, "store", word), UnavailableError)
-    store: Store = open_store(
-        location,
-        StoreOptions(data_dir=options.data_dir, threads=options.threads, memory_limit=options.memory_limit),
-    )
+    opened_by = _part(_entry_point(_STORES, "store", word), UnavailableError)
+    store: Store = opened_by(location, _store_options(options))
     return store
+
+
+def _store_options(options: EngineOptions) -> StoreOptions:
+    return StoreOptions(
+        data_dir=options.data_dir,
+        backup_dir=_backup_dir(options),
+        threads=options.threads,
+        memory_limit=options.memory_limit,
+    )
 
 
 def check_embedder(spec: str) -> None:

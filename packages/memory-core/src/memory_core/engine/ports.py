@@ -57,9 +57,11 @@ class StoreOptions(Struct, frozen=True, kw_only=True):
     """Where a store lies when its location does not say, and how much of the machine it may use.
 
     Below `min_free_bytes` of free disk, writes are refused before they can fail halfway; 0 means no such floor.
+    `backup_dir` is where backups are to be written; null: a folder beside the store.
     """
 
     data_dir: Path
+    backup_dir: Path | None = None
     threads: int = 2
     memory_limit: str = "512MB"
     min_free_bytes: int = 64 * 1024 * 1024
@@ -419,10 +421,6 @@ class Store(Protocol):
         Where another model is in use by now, the vectors are left behind, and those memories are pending.
         For each entry whose id was here already, be it from an entry before, the memory that stays as it was.
         """
-        ...
-
-    def backup(self, folder: Path) -> Path:
-        """A consistent copy as a store of its own, made while writes go on; where it lies."""
         ...
 
     def maintain(self) -> None:

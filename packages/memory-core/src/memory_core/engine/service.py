@@ -17,6 +17,7 @@ from msgspec import UNSET
 from memory_core import checks
 from memory_core.changes import ANYONE, Action, By, History, Review, ReviewQuery
 from memory_core.engine import context, ids, transfer
+from memory_core.engine.backups.service import BackupService, NoBackups
 from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog, listed
 from memory_core.engine.changing import act, new_batch, outside_trash
 from memory_core.engine.embedding import EmbeddingQueue
@@ -75,6 +76,7 @@ class MemoryService(Writing):
         new_id: Callable[[], str] = ids.new_id,
         ranking: Ranking | None = None,
         reranking: Reranking | None = None,
+        backups: BackupService | NoBackups | None = None,
         patience_s: float = PATIENCE_S,
         trash_days: int | None = TRASH_DAYS,
     ) -> None:
@@ -84,6 +86,7 @@ class MemoryService(Writing):
         self._version = version
         self._patience_s = patience_s
         self._reranking = reranking
+        self.backups = backups or NoBackups("bare")
         self._searcher = Searcher(store, ranking or Ranking(), clock, reranking)
 
     async def start(self) -> None:
@@ -97,11 +100,13 @@ class MemoryService(Writing):
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
+        self.backups.give_up()
         self._threads.close()
         self._embeddings.close()
         if self._reranking is not None:
             self._reranking.close()
         self._store.close()
+        self.backups.close()
 
     async def maintain(self) -> None:
         """Idle work; call it when nobody is waiting."""

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class Database:
-    """Owns the base connection. `read` and `write` are the ways in; `idle` and `beside` are for maintenance."""
+    """Owns the base connection. `read` and `write` are the ways in; `idle` is for maintenance."""
 
     def __init__(self, path: Path, options: StoreOptions, folders: Sequence[Path]) -> None:
         self.path = path
@@ -92,12 +92,6 @@ class Database:
     def idle(self) -> Iterator[Cursor]:
         """Alone like a writer, but outside any transaction, which is what CHECKPOINT asks for."""
         with self._translated(), self._writer, self._cursor() as cursor, self._counted():
-            yield cursor
-
-    @contextlib.contextmanager
-    def beside(self) -> Iterator[Cursor]:
-        """Neither alone nor in a transaction: for a copy of the whole file while writes go on."""
-        with self._translated(), self._cursor() as cursor:
             yield cursor
 
     def forget_cached(self) -> bool:

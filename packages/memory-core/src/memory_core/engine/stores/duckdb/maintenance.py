@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import duckdb
 
 from memory_core.engine.stores.duckdb import vectors
 from memory_core.engine.stores.duckdb.database import Cursor
-from memory_core.errors import StorageFullError
+from memory_core.files import sync_file, sync_folder
 
 MERGE_FROM = 50_000  # postings written since the last merge; fewer cost a search less than a millisecond
 MERGE_SHARE = 8  # and an eighth of all: each posting is then rewritten about eight times while a store grows
@@ -51,7 +50,7 @@ def copy_database(cursor: Cursor, target: Path) -> None:
             cursor.execute(COPY.format(source=f'"{source}"', name=name)).fetchall()
         finally:
             cursor.execute(DETACH.format(name=name)).fetchall()
-        publish(temporary, target)
+        _publish(temporary, target)
     finally:
         for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
             leftover.unlink(missing_ok=True)
@@ -61,30 +60,12 @@ def copy_name(stem: str, middle: str) -> str:
     return f"{stem}-{middle}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.duckdb"
 
 
-def require_room_for_copy(store_bytes: int, folder: Path, floor: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < store_bytes + floor:
-        raise StorageFullError(
-            f"the disk of {folder} has {free / 1e6:,.0f} MB free, and a copy of the store needs "
-            f"{(store_bytes + floor) / 1e6:,.0f} MB; make room"
-        )
-
-
-def publish(temporary: Path, target: Path) -> None:
-    """Durable and readable by its owner alone before it has its name; copied where that is on another disk."""
+def _publish(temporary: Path, target: Path) -> None:
+    """Durable and readable by its owner alone before it has its name."""
     temporary.chmod(0o600)
-    if temporary.stat().st_dev != target.parent.stat().st_dev:
-        beside = target.with_name(f".{target.name}")
-        try:
-            shutil.copy(temporary, beside)
-        except OSError:
-            beside.unlink(missing_ok=True)
-            raise
-        temporary.unlink()
-        temporary = beside
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(temporary)
     temporary.replace(target)
+    sync_folder(target.parent)
 
 
 def merge_due(cursor: Cursor) -> bool:

@@ -17,7 +17,7 @@ import duckdb
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb.migrations import Migration, unapplied
 from memory_core.engine.stores.duckdb.watermark import SUFFIX, Watermark
-from memory_core.errors import UnavailableError
+from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.files import FileLock
 
 FILE_NAME = "memories.duckdb"
@@ -77,6 +77,16 @@ def look(path: Path, migrations: Sequence[Migration]) -> None:
     # A necessary size, not the exact one: what is cut off may have been free.
     if path.stat().st_size < block_bytes * blocks:
         raise UnavailableError(refusal(path, f"it is cut short, {path.stat().st_size:,} bytes are left of it."))
+
+
+def require_room(folder: Path, needed: int) -> None:
+    """Raise StorageFullError unless the disk of `folder` has so many bytes for a copy of the store."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise StorageFullError(
+            f"the disk of {folder} has {free / 1e6:,.0f} MB free, and a copy of the store needs "
+            f"{needed / 1e6:,.0f} MB; make room"
+        )
 
 
 def create(path: Path, options: StoreOptions) -> None:

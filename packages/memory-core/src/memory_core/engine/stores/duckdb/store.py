@@ -10,6 +10,8 @@ import duckdb
 from msgspec.structs import replace
 
 from memory_core.changes import Pair, Revision
+from memory_core.engine.backups.manifest import Contents
+from memory_core.engine.backups.ports import GoOn
 from memory_core.engine.ports import (
     Act,
     Candidate,
@@ -25,6 +27,8 @@ from memory_core.engine.ports import (
     Vectors,
 )
 from memory_core.engine.stores.duckdb import (
+    dump,
+    integrity,
     links,
     maintenance,
     notes,
@@ -32,6 +36,7 @@ from memory_core.engine.stores.duckdb import (
     reads,
     reindex,
     removal,
+    replacement,
     revisions,
     search,
     transfer,
@@ -63,7 +68,7 @@ class DuckDBStore:
         self._path = path
         self._options = options
         self._snapshots = path.parent / "snapshots"
-        self._backups = path.parent / "backups"
+        self._backups = (options.backup_dir or path.parent / "backups").absolute()
         self._resident = Resident()
         # How many commits there had been, and what `count_pending` then gave for which model.
         self._last_count: tuple[int, ModelIdentity | None, int] = (-1, None, 0)
@@ -221,21 +226,16 @@ class DuckDBStore:
         with self._db.write() as cursor:
             return transfer.import_entries(cursor, entries, model, act, pasts)
 
-    def backup(self, folder: Path) -> Path:
-        target = folder.absolute() / maintenance.copy_name(self._path.stem, "")
-        staged = self._backups / target.name
-        try:
-            for place in (self._backups, folder):
-                place.mkdir(mode=0o700, parents=True, exist_ok=True)
-            maintenance.require_room_for_copy(self.size_bytes(), self._backups, self._options.min_free_bytes)
-            with self._db.beside() as cursor:
-                maintenance.copy_database(cursor, staged)
-            if staged != target:
-                maintenance.publish(staged, target)
-        except OSError as error:
-            staged.unlink(missing_ok=True)
-            raise UnavailableError(f"no backup could be written to {folder}: {error.strerror}") from error
-        return target
+    def backup(self, folder: Path, go_on: GoOn) -> Contents:
+        """See `BacksUp`. `folder` lies in the folder for backups: DuckDB may write nowhere else."""
+        size = self.size_bytes()
+        with self._db.read() as cursor:
+            return dump.dump(cursor, folder, size, go_on)
+
+    def flaws(self) -> list[str]:
+        """What of the store does not fit together; see `integrity`."""
+        with self._db.read() as cursor:
+            return integrity.flaws(cursor)
 
     def maintain(self) -> None:
         if not self._db.has_room():
@@ -267,6 +267,7 @@ class DuckDBStore:
             self._lock.release()
 
     def _open(self, migrations: Sequence[Migration]) -> Database:
+        replacement.finish(self._path)
         if self._path.exists():
             opening.look(self._path, migrations)
         else:
@@ -286,7 +287,7 @@ class DuckDBStore:
         target = self._snapshots / maintenance.copy_name(self._path.stem, f"v{version}-")
         try:
             self._snapshots.mkdir(mode=0o700, exist_ok=True)
-            maintenance.require_room_for_copy(database.size_bytes(), self._snapshots, self._options.min_free_bytes)
+            opening.require_room(self._snapshots, database.size_bytes() + self._options.min_free_bytes)
             maintenance.copy_database(database.base, target)
         except (OSError, StorageFullError) as error:
             raise UnavailableError(

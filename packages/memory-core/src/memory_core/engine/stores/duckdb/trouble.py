@@ -18,13 +18,17 @@ NO_WRITES = ("Read-only file system", "Input/output error")  # Linux makes a dis
 DAMAGED = ("Corrupt database file", "Could not read enough bytes")
 
 
+def is_full(error: duckdb.Error) -> bool:
+    return _words(error, NO_ROOM) is not None
+
+
 def full(path: Path) -> StorageFullError:
     return StorageFullError(f"the disk of {path.parent} is full; make room, reading goes on meanwhile")
 
 
 def explained(error: duckdb.Error, path: Path, memory_limit: str) -> MemoryServiceError | None:
     """Null where it is none of these."""
-    if _words(error, NO_ROOM):
+    if is_full(error):
         return full(path)
     if _words(error, NO_MEMORY):
         return UnavailableError(

@@ -1,0 +1,193 @@
+"""`memory-server backup`: make, list, verify and restore backups where no server runs.
+
+While one runs it makes them itself (`POST /admin/backup`), and this command is refused the store.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from memory_core.backups import Backup, BackupList, BackupState, Restored
+from memory_core.errors import MemoryServiceError, NotFoundError, UnavailableError
+from memory_core.settings import Option, add_flags, load_settings
+from memory_server.process import hold
+from memory_server.settings import BACKUP_KEEP, LOCAL_DATA_DIR, SYSTEM_DATA_DIR
+
+if TYPE_CHECKING:
+    from memory_core.engine.backups.keeping import Keeper
+    from memory_core.engine.compose import EngineOptions
+
+NAME = "backup"
+
+
+class BackupSettings(Struct, frozen=True, kw_only=True):
+    """What the server of this data folder is set to."""
+
+    data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
+    store: Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")] = "duckdb"
+    memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take")] = "512MB"
+    backup_dir: Annotated[
+        Path | None, Option("MEMORY_BACKUP_DIR", "folder for backups; by default one in the data folder")
+    ] = None
+    backup_keep: Annotated[
+        int, Option("MEMORY_BACKUP_KEEP", "how many of the newest backups stay, besides one a week"), Meta(ge=1)
+    ] = BACKUP_KEEP
+
+
+class BrokenBackupError(MemoryServiceError):
+    """What was verified is broken."""
+
+
+def add_command(commands: Any) -> None:
+    """Add the subcommand. Any: the type of what `add_subparsers` makes has no public name."""
+    made = _parser(commands, NAME, "make, list, verify and restore backups while the server is stopped")
+    actions: Any = made.add_subparsers(dest="action", required=True, metavar="ACTION")
+    create = _parser(actions, "create", "make a backup and verify it")
+    create.add_argument("--no-verify", action="store_true", default=False, help="do not restore it on trial")
+    _parser(actions, "list", "show the backups, oldest first")
+    verify = _parser(actions, "verify", "restore a backup on trial, and compare it with what it was made from")
+    restore = _parser(actions, "restore", "put a backup in the place of the store")
+    restore.add_argument(
+        "--replace", action="store_true", default=False, help="move the store that is there aside, and keep it"
+    )
+    for needs_one in (verify, restore):
+        needs_one.add_argument("backup", metavar="NAME_OR_PATH", help="as list shows it, or a backup's folder")
+
+
+def _parser(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=about,
+        description=f"{about[0].upper()}{about[1:]}.",
+        argument_default=argparse.SUPPRESS,  # else it would undo what was said before the command
+    )
+    add_flags(made, BackupSettings)
+    made.add_argument("--json", action="store_true", help="print the result as JSON")
+    return made
+
+
+def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    """Raises MemoryServiceError."""
+    os.umask(0o077)
+    logging.basicConfig(level=logging.ERROR)
+    result = _ACTIONS[flags["action"]](_options(flags, environ), flags)
+    as_json = msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
+    sys.stdout.write(f"{as_json if flags.get('json') else _text(result)}\n")
+    if isinstance(result, Backup) and result.state is BackupState.BROKEN:
+        sys.stdout.flush()
+        raise BrokenBackupError(f"{result.name} is broken: {result.problem}")
+
+
+def _options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> "EngineOptions":
+    settings = load_settings(BackupSettings, environ, flags)
+    from memory_core.engine.compose import EngineOptions  # heavy: the server's own start comes later to it
+
+    named = flags.get("data_dir") or environ.get("MEMORY_DATA_DIR")
+    data_dir = LOCAL_DATA_DIR if flags.get("local") and not named else settings.data_dir
+    return EngineOptions(
+        data_dir=data_dir.expanduser().absolute(),
+        store=settings.store,
+        memory_limit=settings.memory_limit,
+        backup_dir=settings.backup_dir,
+        backup_keep=settings.backup_keep,
+    )
+
+
+def _create(options: "EngineOptions", flags: Mapping[str, Any]) -> Backup:
+    from memory_core.engine.backups.ports import BacksUp
+    from memory_core.engine.compose import open_store
+
+    keeper = _keeper(options)
+    path = keeper.format.path(options.store.partition(":")[2], keeper.options)
+    if not path.exists():
+        raise NotFoundError(f"there is no store at {path}; name its folder with --data-dir")
+    with _held(options), contextlib.closing(open_store(options)) as store:
+        if not isinstance(store, BacksUp):
+            raise UnavailableError(f"a {options.store} store is backed up by tools of its own, not from here")
+        return keeper.create(store, verify=not flags["no_verify"])
+
+
+def _list(options: "EngineOptions", _flags: Mapping[str, Any]) -> BackupList:
+    return _keeper(options).list()
+
+
+def _verify(options: "EngineOptions", flags: Mapping[str, Any]) -> Backup:
+    place = _place(options, flags["backup"])
+    return _keeper(msgspec.structs.replace(options, backup_dir=place.parent)).verify(place.name)
+
+
+def _restore(options: "EngineOptions", flags: Mapping[str, Any]) -> Restored:
+    place = _place(options, flags["backup"])
+    with _held(options):
+        location = options.store.partition(":")[2]
+        return _keeper(options).restore(place, location, replace=flags["replace"])
+
+
+_Result = Backup | BackupList | Restored
+_Action = Callable[["EngineOptions", Mapping[str, Any]], _Result]
+_ACTIONS: dict[str, _Action] = {
+    "create": _create,
+    "list": _list,
+    "verify": _verify,
+    "restore": _restore,
+}
+
+
+def _keeper(options: "EngineOptions") -> "Keeper":
+    from memory_core.engine.compose import keeper
+
+    found = keeper(options)
+    if found is None:
+        raise UnavailableError(f"a {options.store} store is backed up by tools of its own, not from here")
+    return found
+
+
+def _place(options: "EngineOptions", backup: str) -> Path:
+    """The folder of a backup that is named as `list` shows it, or by its path."""
+    from memory_core.engine.backups.manifest import FILE_NAME
+
+    given = Path(backup).expanduser()
+    if (given / FILE_NAME).exists():
+        return given.resolve()
+    if given.name != backup:
+        raise NotFoundError(f"{given} is no backup: it has no {FILE_NAME}")
+    return _keeper(options).shelf.place(backup)
+
+
+@contextlib.contextmanager
+def _held(options: "EngineOptions") -> Iterator[None]:
+    """No server starts meanwhile. Raises InUseError if one runs."""
+    lock = hold(options.data_dir)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _text(result: _Result) -> str:
+    if isinstance(result, BackupList):
+        lines = [_line(backup) for backup in result.backups]
+        return "\n".join(lines) or f"No backups in {result.folder}"
+    if isinstance(result, Restored):
+        kept = f"\nThe store that was there is kept as {result.replaced}" if result.replaced else ""
+        notes = "".join(f"\nNote: {note}" for note in result.notes)
+        return f"Restored {result.name} with {_memories(result.memories)} to {result.path}{kept}{notes}"
+    return _line(result)
+
+
+def _line(backup: Backup) -> str:
+    memories = "" if backup.memories is None else _memories(backup.memories)
+    cells = [backup.name, memories, f"{backup.bytes / 1e6:.1f} MB", backup.state.value]
+    return "  ".join(cell for cell in [*cells, backup.problem or ""] if cell)
+
+
+def _memories(count: int) -> str:
+    return "1 memory" if count == 1 else f"{count:,} memories"

@@ -125,8 +125,11 @@ class Shelf:
 
     def note(self, name: str, found: Verification) -> None:
         """Keep what a verification found, where the folder can be written."""
+        place = self.place(name)
         try:
-            with replacing(self.place(name) / VERIFIED) as file:
+            for left in place.glob(f".{VERIFIED}.*"):  # by one who was ended in the middle of this
+                left.unlink()
+            with replacing(place / VERIFIED) as file:
                 file.write(msgspec.json.encode(found))
         except OSError:
             _log.warning("it could not be noted that %s was verified", name, exc_info=True)

@@ -6,6 +6,7 @@ what was built is only litter. The caller holds the store's lock.
 """
 
 import contextlib
+import glob
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -65,6 +66,8 @@ def finish(path: Path) -> None:
             _take_over(path, msgspec.json.decode(_note(path).read_bytes(), type=Takeover))
         if _folder(path).exists():
             shutil.rmtree(_folder(path))
+        for left in path.parent.glob(f".{glob.escape(_note(path).name)}.*"):  # of a note that was being written
+            left.unlink()
     except msgspec.MsgspecError as error:
         raise UnavailableError(
             f"{_note(path)} is damaged, so it cannot be told what is to lie at {path}; put the one you want there, "

@@ -1,7 +1,7 @@
 """kill -9 while a backup is made, verified or restored: at every change of the file system in turn.
 
-Whatever the moment: what has the name of a backup is whole, the store in place is the old one or the new one, neither is
-lost, and the next one to come carries on.
+Whatever the moment: what has the name of a backup is whole, the store in place is the old one or the new one, and
+neither is lost; the next one to come carries on.
 """
 
 import contextlib

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from memory_core.backups import Backup, BackupList, Restored
 from memory_core.engine.backups.manifest import Manifest, damages, describe, read_manifest, write_manifest
-from memory_core.engine.backups.ports import BacksUp, BackupFormat, Checked, GoOn
+from memory_core.engine.backups.ports import BacksUp, BackupFormat, Checked, GoOn, broken
 from memory_core.engine.backups.rotation import expendable
 from memory_core.engine.backups.shelf import Shelf, Verification, new_name
 from memory_core.engine.ports import StoreOptions
@@ -55,10 +55,12 @@ class Keeper(Struct, frozen=True, kw_only=True):
 
     def restore(self, backup: Path, location: str, *, replace: bool) -> Restored:
         """Put the backup in the folder `backup` where the store lies. See `BackupFormat.restore`."""
-        manifest = self._readable(backup)
-        problems = damages(backup, manifest, lambda: None)
-        if problems:
-            raise InvalidError(f"{backup.name} is broken and was not restored: {'; '.join(problems)}")
+        try:
+            manifest = self._readable(backup)
+        except InvalidError as error:
+            raise broken(backup, [str(error)]) from error
+        if problems := damages(backup, manifest, lambda: None):
+            raise broken(backup, problems)
         path, replaced, found = self.format.restore(backup, manifest, location, self.options, replace=replace)
         return Restored(
             name=backup.name,

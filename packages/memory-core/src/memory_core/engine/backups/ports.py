@@ -1,6 +1,6 @@
 """What a kind of store can do so that there are backups of it. A store that cannot is backed up by its own tools."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from memory_core.engine.backups.manifest import Contents, Manifest
 from memory_core.engine.ports import StoreOptions
+from memory_core.errors import UnavailableError
 
 GoOn = Callable[[], None]
 """Called between two steps of something long; raises where it is to be given up."""
@@ -51,7 +52,11 @@ class BackupFormat(Protocol):
     ) -> tuple[Path, Path | None, Checked]:
         """Put it where a store of this `location` lies: that place, where the store lies now that was there, findings.
 
-        The store is not in use: raises UnavailableError otherwise, ConflictError if there is one and not `replace`,
-        InvalidError if the backup does not equal what it was made from. A crash leaves the one or the other.
+        Raises UnavailableError if that store is in use, or the backup does not equal what it was made from,
+        ConflictError if there is a store and not `replace`. A crash leaves the one or the other.
         """
         ...
+
+
+def broken(folder: Path, problems: Sequence[str]) -> UnavailableError:
+    return UnavailableError(f"{folder.name} is broken and was not restored: {'; '.join(problems)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from memory_core.engine.backups.manifest import BackupTable, Manifest
-from memory_core.engine.backups.ports import Checked, GoOn
+from memory_core.engine.backups.ports import Checked, GoOn, broken
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import opening, replacement
 from memory_core.engine.stores.duckdb.database import Cursor
@@ -16,7 +16,7 @@ from memory_core.engine.stores.duckdb.dump import SCHEMA, digest_kind, digest_of
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration, migrate
 from memory_core.engine.stores.duckdb.store import DuckDBStore
 from memory_core.engine.stores.duckdb.trouble import is_full
-from memory_core.errors import ConflictError, InvalidError, MemoryServiceError, StorageFullError, UnavailableError
+from memory_core.errors import ConflictError, MemoryServiceError, StorageFullError, UnavailableError
 from memory_core.types import Scope
 
 LOAD = "INSERT INTO {table} BY NAME SELECT * FROM read_parquet($path)"
@@ -57,7 +57,7 @@ class DuckDBBackups:
             with replacement.staged(path) as new:
                 found = self._built(folder, manifest, new, options, lambda: None)
                 if found.problems:
-                    raise InvalidError(f"{folder.name} is broken and was not restored: {'; '.join(found.problems)}")
+                    raise broken(folder, found.problems)
                 return path, replacement.put_in_place(path), found
         finally:
             lock.release()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from memory_core.backups import BackupState
@@ -63,6 +66,27 @@ def test_a_restored_store_has_every_row_of_every_table(store: DuckDBStore, place
         again.insert([entry("goes on")])
         assert again.candidates(probe("goes", vector=random_vectors(1)[0]), Scope())
         assert again.flaws() == []
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=60)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.tuples(TEXTS, st.lists(TEXTS, max_size=3), st.none() | TEXTS, st.booleans()), max_size=12))
+def test_whatever_memories_hold_comes_back(drawn: list[tuple[str, list[str], str | None, bool]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder, "data")
+        kept = [
+            entry(text, tags=tuple(tags), project_id=project, deleted_at=START if trashed else None)
+            for text, tags, project, trashed in drawn
+        ]
+        with contextlib.closing(opened(place)) as store:
+            store.insert(kept)
+            made = keeper(place).create(store, verify=True)
+        file = restored(folder_of(keeper(place), made), Path(folder, "new"))
+        with contextlib.closing(opened(file.parent)) as again:
+            assert [one.memory for batch in again.export() for one in batch] == [one.memory for one in kept]
+        assert rows(file) == rows(place / "memories.duckdb")
 
 
 def test_an_empty_store_is_backed_up_like_any_other(place: Path, tmp_path: Path) -> None:
@@ -282,6 +306,23 @@ def test_a_restore_refuses_a_store_that_is_there_and_keeps_one_it_replaces(store
     with contextlib.closing(opened(place)) as again, pytest.raises(NotFoundError):
         again.get(late.memory.id, trashed=None)
     assert not [left for left in place.iterdir() if left.name.startswith(".")]
+
+
+def test_a_takeover_without_its_store_is_never_an_empty_store(store: DuckDBStore, place: Path) -> None:
+    """Somebody tidied up between a crash and the next start."""
+    store.close()
+    (place / "memories.duckdb").rename(place / "elsewhere.duckdb")
+    note = place / ".memories.duckdb.takeover"
+    note.write_text('{"replaced": "old.duckdb"}')
+    with pytest.raises(UnavailableError, match="neither it nor the new store is there"):
+        opened(place)
+    note.write_text("{")
+    with pytest.raises(UnavailableError, match="damaged"):
+        opened(place)
+
+    (place / "elsewhere.duckdb").rename(place / "memories.duckdb")
+    note.unlink()
+    opened(place).close()
 
 
 def test_a_second_one_is_refused_while_a_backup_is_made(store: DuckDBStore, place: Path) -> None:

@@ -90,6 +90,11 @@ def _take_over(path: Path, takeover: Takeover) -> None:
         sync_folder(path.parent)
         new.rename(path)
         sync_folder(path.parent)
+    elif not path.exists():  # somebody took it away meanwhile; an empty store in its place would look like a loss
+        raise UnavailableError(
+            f"{path} was to be replaced, and neither it nor the new store is there; put the one you want at {path}, "
+            f"such as one from {path.parent / REPLACED}, and remove {_note(path)}"
+        )
     _note(path).unlink()
     sync_folder(path.parent)
 

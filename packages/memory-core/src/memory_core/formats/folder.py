@@ -50,15 +50,14 @@ def write_markdown(folder: Path, memories: Iterable[Memory]) -> Written:
         _claim(folder)
         before = dict(_files(folder))
         paths = {memory_id: path for path, memory_id in before.items()}
-        kept: set[Path] = set()
+        kept: dict[str, Path] = {}
         written = 0
         for memory in memories:
-            path = _path(folder, memory, before, paths.get(memory.id))
-            if path in kept:
+            if memory.id in kept:
                 raise InvalidError(f"memory {memory.id} is given twice")
-            written += _put(path, text_of(memory))
-            kept.add(path)
-        gone = before.keys() - kept
+            kept[memory.id] = _path(folder, memory, before, paths.get(memory.id))
+            written += _put(kept[memory.id], text_of(memory))
+        gone = before.keys() - set(kept.values())
         _remove(folder, gone)
     except OSError as error:
         raise unwritable(Path(error.filename or folder), error) from error

@@ -1,0 +1,149 @@
+"""Memories as JSON lines: what is written is what is read, and a broken line costs no other."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from memory_core.errors import ConflictError, InvalidError, UnavailableError
+from memory_core.formats import Left, recognised
+from memory_core.formats.jsonl import Embedding, Record, line_of, read, read_records, write_jsonl
+from support.kept import kept, memories, shelf_of
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+embeddings = st.integers(1, 4).flatmap(
+    lambda dimension: st.builds(
+        Embedding,
+        model=st.text(min_size=1),
+        revision=st.text(),
+        dimension=st.just(dimension),
+        vectors=st.lists(st.tuples(*[numbers] * dimension), min_size=1, max_size=3).map(tuple),
+    )
+)
+text = st.text(st.characters(exclude_categories=["Cs"]))
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | numbers | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=5,
+)
+states = st.lists(st.dictionaries(text, json, max_size=3), max_size=2).map(tuple)
+
+
+@given(
+    st.lists(
+        st.builds(Record, memory=memories, history=states, embedding=st.none() | embeddings),
+        max_size=4,
+        unique_by=lambda record: record.memory.id,
+    )
+)
+def test_any_memory_its_history_and_its_vectors_come_back_exactly(records: list[Record]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "memories.jsonl")
+
+        assert write_jsonl(path, records) == len(records)
+
+        assert list(read_records(path)) == records
+        assert path.read_bytes().count(b"\n") == len(records)
+
+
+@given(shelf_of(3))
+def test_memories_alone_are_written_and_read_too(shelf: list) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "memories.jsonl")
+
+        write_jsonl(path, shelf)
+
+        assert list(read(path)) == shelf
+
+
+def test_a_file_is_recognised_by_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "anything.txt"
+    write_jsonl(path, [kept()])
+
+    assert recognised(path).name == "jsonl"
+
+
+def test_a_broken_line_is_left_and_the_rest_is_read(tmp_path: Path) -> None:
+    good, other = kept(), kept("another", id="0" * 32)
+    path = tmp_path / "memories.jsonl"
+    whole = line_of(good)
+    lines = [whole, b"\n", b"{broken\n", b'{"a": "\xff"}\n', b"[" * 20_000 + b"\n", whole, line_of(other), whole[:100]]
+    path.write_bytes(b"".join(lines))
+
+    found = list(read_records(path))
+
+    assert [one.memory for one in found if isinstance(one, Record)] == [good, other]
+    left = {one.where: one.why for one in found if isinstance(one, Left)}
+    assert set(left) == {"line 3", "line 4", "line 5", "line 6", "line 8"}
+    assert "stands in an earlier line" in left["line 6"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (b'"content"', b'"contents"', "contents"),
+        (b'{"id"', b'{"mood":"good","id"', "mood"),
+        (b'"decision"', b'"dream"', "dream"),
+        (b"We deploy on Fridays, only after lunch", b" ", "content is empty"),
+        (b"3f2a0d1c9b8e4f7a8d6c5b4a39281706", b"3f2a", "32 hexadecimal digits"),
+        (b"00.123456Z", b"00.123456+02:00", "not in UTC"),
+        (b'"client_id"', b'"revision":0,"client_id"', "revision is 0"),
+        (b'["deploy","team"]', b'["deploy","deploy"]', "twice"),
+    ],
+)
+def test_a_line_that_no_store_would_keep_is_left_with_the_reason(
+    tmp_path: Path, before: bytes, after: bytes, words: str
+) -> None:
+    path = tmp_path / "memories.jsonl"
+    line = line_of(kept())
+    assert before in line
+    path.write_bytes(line.replace(before, after))
+
+    (left,) = read_records(path)
+
+    assert isinstance(left, Left)
+    assert words in left.why
+
+
+def test_reading_memories_alone_says_what_else_the_file_has(tmp_path: Path) -> None:
+    embedding = Embedding(model="m", revision="1", dimension=2, vectors=((1.0, 0.0),))
+    path = tmp_path / "memories.jsonl"
+    write_jsonl(path, [Record(memory=kept(), history=({"content": "before"},), embedding=embedding)])
+
+    memory, history, vectors = read(path)
+
+    assert memory == kept()
+    assert isinstance(history, Left)
+    assert isinstance(vectors, Left)
+    assert "1 memories" in history.why
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "memories.jsonl"
+    path.write_text("mine")
+
+    with pytest.raises(ConflictError, match="exists already"):
+        write_jsonl(path, [kept()])
+
+    assert path.read_text() == "mine"
+
+
+def test_a_memory_that_cannot_be_kept_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="content is empty"):
+        write_jsonl(tmp_path / "memories.jsonl", [kept(), kept(" ")])
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_vectors_of_another_size_or_without_end_are_refused() -> None:
+    with pytest.raises(InvalidError, match="not of 3 numbers"):
+        Embedding(model="m", revision="1", dimension=3, vectors=((1.0, 0.0),))
+    with pytest.raises(InvalidError, match="not finite"):
+        Embedding(model="m", revision="1", dimension=1, vectors=((float("nan"),),))
+
+
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UnavailableError, match="cannot be written"):
+        write_jsonl(tmp_path / "nowhere" / "memories.jsonl", [kept()])

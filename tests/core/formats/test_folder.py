@@ -1,6 +1,5 @@
-"""A folder of memories that git can diff: stable names, only what changed is written, and nothing of others is touched."""
+"""A folder of memories that git can diff: stable names, only changes written, and nothing of others touched."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,7 +173,7 @@ def test_files_of_others_stay_whatever_they_are_called(tmp_path: Path) -> None:
 def test_a_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
     write_markdown(tmp_path / "one", [kept()])
     write_markdown(tmp_path / "two", [])
-    os.symlink(tmp_path / "one" / "github.com+owner+repo", tmp_path / "two" / "linked")
+    (tmp_path / "two" / "linked").symlink_to(tmp_path / "one" / "github.com+owner+repo")
 
     write_markdown(tmp_path / "two", [])
 

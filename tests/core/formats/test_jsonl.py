@@ -117,7 +117,7 @@ def test_reading_memories_alone_says_what_else_the_file_has(tmp_path: Path) -> N
     assert memory == kept()
     assert isinstance(history, Left)
     assert isinstance(vectors, Left)
-    assert "1 memories" in history.why
+    assert "memories that have some: 1" in history.why
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ Found = Memory | Left
 class Format(Struct, frozen=True, kw_only=True):
     """One kind of source. `takes` looks at the file or folder itself; `read` gives all of it, in one pass.
 
-    `dated` is false where the source keeps no times: those of its file stand in, so that a later time alone is no
+    `dated` is false where the source may keep no times: those of its file stand in, so that another time alone is no
     change. `unplaced` names what such a source may hold that a memory has no place for, and that is therefore left.
     """
 

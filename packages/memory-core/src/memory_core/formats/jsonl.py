@@ -102,9 +102,9 @@ def read(path: Path) -> Iterator[Found]:
         embeddings += record.embedding is not None
         yield record.memory
     if histories:
-        yield Left("history", f"the past states of {histories} memories are in the file and were not read")
+        yield Left("history", f"past states are in the file and were not read; memories that have some: {histories}")
     if embeddings:
-        yield Left("embedding", f"the vectors of {embeddings} memories are in the file and were not read")
+        yield Left("embedding", f"vectors are in the file and were not read; memories that have some: {embeddings}")
 
 
 def takes(path: Path) -> bool:

@@ -26,7 +26,7 @@ TYPES = {
 }
 _OBSERVATION = re.compile(r"\s*[-*+]\s+\[([^\[\]()]+)\]\s+(\S.*)$")
 _RELATION = re.compile(r"""\s*[-*+]\s+("[^"]+"|'[^']+'|[^\s\[]+)\s+\[\[(.+?)\]\]\s*(\(.*\))?\s*$""")
-_TASK_OR_TIME = re.compile(r"[xX]|[^\w]|\d{1,3}:\d{2}(:\d{2})?([.,]\d+)?(\s+-\s+[\d:.,]+)?")
+_TASK_OR_TIME = re.compile(r"|[xX]|[^\w]|\d{1,3}:\d{2}(:\d{2})?([.,]\d+)?(\s+-\s+[\d:.,]+)?")
 _CONTEXT = re.compile(r"\s*\(([^()]*)\)$")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _HASHTAG = re.compile(r"(?:^|\s)#([^\s#]+)")
@@ -126,7 +126,7 @@ def _prose(note: _Note, fields: dict[str, frontmatter.Value], prose: str) -> Dra
     begins = re.match(r"\s*#\s+" + re.escape(note.title) + r"\s*$", prose, re.MULTILINE)
     text = prose.strip("\r\n") if begins else f"{note.title}\n\n{prose.strip()}"
     draft = _draft(note, ("note",), text if says else note.title, kind if says else MemoryType.ENTITY)
-    draft.tags += tags
+    draft.tags += [tag for tag in tags if tag != "type:note"]
     draft.further = {name: value for name, value in fields.items() if name not in _KEPT_APART}
     return draft
 

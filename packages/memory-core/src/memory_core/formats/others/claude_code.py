@@ -133,7 +133,7 @@ def _memories(file: Path, text: str, root: Path, owner: str | None) -> Iterator[
         draft = _whole(where, fields, body, at)
         draft.key = (scope, where)
         draft.project_id = owner
-        draft.further |= _pointed(root, where)
+        draft.content += _pointed(root, where)
         yield from memories(draft)
         return
     first_line = text.count("\n", 0, len(text) - len(body)) + 1
@@ -198,16 +198,16 @@ def _piece(
     )
 
 
-def _pointed(root: Path, where: str) -> dict[str, str]:
-    """What the index says of a file."""
+def _pointed(root: Path, where: str) -> str:
+    """What the index says of a file, to be put below its text."""
     try:
         index = (root / INDEX).read_bytes().decode()
     except (OSError, UnicodeDecodeError):
-        return {}
+        return ""
     for piece in outline.pieces(frontmatter.parted(index)[1]):
         if (pointer := _POINTER.fullmatch(piece.text)) and Path(pointer[2]).as_posix() == where:
-            return {"in MEMORY.md": f"{pointer[1]}: {pointer[3]}" if pointer[3].strip() else pointer[1]}
-    return {}
+            return f"\n\n{INDEX}: {pointer[1]}" + (f" — {pointer[3]}" if pointer[3].strip() else "")
+    return ""
 
 
 def _is_text(file: Path) -> bool:

@@ -7,7 +7,7 @@ itself are left; tables that it no longer reads, or does not yet, are counted.
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -37,7 +37,7 @@ def read(path: Path) -> Iterator[Found]:
                 else:
                     yield from _memories(row, table, draft_of, sessions)
         for table, count in sqlite.counted(connection, {*_TABLES, "schema_versions"}):
-            yield Left(f"table {table}", f"its {count} rows are no memories, or of a kind that is not known here")
+            yield Left(f"table {table}", f"rows that are no memories, or of a kind that is not known here: {count}")
 
 
 def takes(path: Path) -> bool:
@@ -46,20 +46,28 @@ def takes(path: Path) -> bool:
     return sqlite.takes(path, wanted) or sqlite.takes(path, before)
 
 
+class _Session(NamedTuple):
+    id: str | None
+    platform: str = "claude"
+    project: str | None = None
+
+
 class _Sessions:
-    """Of each session, by any of its ids: the id that Claude Code knows it by, and where it ran."""
+    """Each session by any of its ids: the id that Claude Code knows it by, where it ran, and its project."""
 
     def __init__(self, rows: Iterator[sqlite.Row | Left]) -> None:
-        self._known: dict[str, tuple[str, str]] = {}
+        self._known: dict[str, _Session] = {}
         for row in rows:
-            if not isinstance(row, Left):
-                ids = [str(row[name]) for name in _SESSION_IDS if row.get(name)]
-                self._known |= dict.fromkeys(ids, (ids[0] if ids else "", str(row.get("platform_source") or "claude")))
+            if isinstance(row, Left):
+                continue  # it is said when the rows are read for themselves
+            ids = [str(row[name]) for name in _SESSION_IDS if row.get(name)]
+            for one in ids:
+                self._known[one] = _Session(ids[0], row.get("platform_source") or "claude", row.get("project"))
         self.prompts: set[str] = set()  # what was taken, so that the session's own row need not say it again
 
-    def of(self, row: sqlite.Row) -> tuple[str | None, str]:
+    def of(self, row: sqlite.Row) -> _Session:
         named = next((str(row[name]) for name in reversed(_SESSION_IDS) if row.get(name)), None)
-        return self._known.get(named or "", (named, "claude"))
+        return self._known.get(named or "", _Session(named))
 
 
 def _memories(
@@ -77,8 +85,11 @@ def _memories(
     draft.key = (table, number, str(row.get("created_at_epoch") or row.get("started_at_epoch")))
     draft.where = f"{table} {number}"
     draft.source = f"{NAME}:{table}:{number}"
-    draft.session_id, platform = sessions.of(row)
-    draft.tags += [] if platform == "claude" else [f"platform:{platform}"]
+    session = sessions.of(row)
+    draft.session_id = session.id
+    draft.tags += [] if session.platform == "claude" else [f"platform:{session.platform}"]
+    if table == "user_prompts":  # the one table whose rows name no project
+        draft.project_id = session.project
     yield from memories(draft)
 
 

@@ -161,7 +161,8 @@ def _short(value: Any) -> bool:
     if not isinstance(value, str | int | float):
         return False
     text = _text(value)
-    return bool(text.strip()) and len(text) <= _MAX_VALUE_CHARS and text.isprintable()
+    is_plain = text.isprintable() and not text.startswith(("{", "["))
+    return bool(text.strip()) and len(text) <= _MAX_VALUE_CHARS and is_plain
 
 
 def _says_nothing(value: Any) -> bool:

@@ -50,7 +50,7 @@ def read(path: Path) -> Iterator[Found]:
             yield from memories(draft)
         yield from _relations(sqlite.rows(connection, "memory_graph"), titles)
         for table, count in sqlite.counted(connection, {"memories", "metadata", "memory_graph"}):
-            yield Left(f"table {table}", f"its {count} rows are no memories, or of a kind that is not known here")
+            yield Left(f"table {table}", f"rows that are no memories, or of a kind that is not known here: {count}")
 
 
 def takes(path: Path) -> bool:
@@ -136,7 +136,9 @@ def _relations(rows: Iterator[sqlite.Row | Left], titles: dict[str, str]) -> Ite
             )
         )
     if computed:
-        yield Left("table memory_graph", f"{computed} associations were found by likeness; they are not memories")
+        yield Left(
+            "table memory_graph", f"associations that the program found by likeness, which are no memories: {computed}"
+        )
 
 
 FORMAT = Format(

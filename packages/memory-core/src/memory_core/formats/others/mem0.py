@@ -6,6 +6,7 @@ such form and is not taken.
 
 import gzip
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -51,7 +52,7 @@ def read(path: Path) -> Iterator[Found]:
             yield from _relation(item, written, f"{where}, relation {number}")
         for kind in ("status_history", "access_controls"):
             if count := len(_listed(document, kind)):
-                yield Left(f"{where}, {kind}", f"its {count} entries are no memories")
+                yield Left(f"{where}, {kind}", f"entries that are no memories: {count}")
 
 
 def takes(path: Path) -> bool:
@@ -63,7 +64,7 @@ def takes(path: Path) -> bool:
             return False
     try:
         documents = [one for one, _ in islice(_documents(path), 20) if not isinstance(one, Left)]
-    except (InvalidError, zipfile.BadZipFile, OSError):
+    except InvalidError:
         return False
     items = [item for one in documents for item in _items(one)]
     return any(isinstance(item, dict) and _is_memory(item) for item in items[:20])
@@ -77,23 +78,23 @@ def _is_memory(item: Item) -> bool:
 
 def _documents(path: Path) -> Iterator[tuple[Any, str]]:
     """Each JSON document of the file, and where it is: one, or one a line."""
-    if zipfile.is_zipfile(path):
-        yield from _zipped(path)
-        return
     if path.stat().st_size > _MAX_BYTES:
         raise InvalidError(f"{path} is larger than {_MAX_BYTES >> 30} GiB; export it in several files")
-    text = path.read_bytes()
-    text = gzip.decompress(text) if text.startswith(_GZIP) else text
+    try:
+        text = _unzipped(path) if zipfile.is_zipfile(path) else path.read_bytes()
+        text = gzip.decompress(text) if text.startswith(_GZIP) else text
+    except (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise InvalidError(f"{path} cannot be unpacked: {error}") from error
     yield from _parsed(text.removeprefix(_BOM), path.name)
 
 
-def _zipped(path: Path) -> Iterator[tuple[Any, str]]:
+def _unzipped(path: Path) -> bytes:
     """OpenMemory's export: `memories.json` has every field; the lines beside it say the same with names."""
     with zipfile.ZipFile(path) as archive:
         names = {name.rpartition("/")[2]: name for name in archive.namelist()}
         if "memories.json" not in names or archive.getinfo(names["memories.json"]).file_size > _MAX_BYTES:
             raise InvalidError(f"{path} has no memories.json in it of less than {_MAX_BYTES >> 30} GiB")
-        yield from _parsed(archive.read(names["memories.json"]), "memories.json")
+        return archive.read(names["memories.json"])
 
 
 def _parsed(text: bytes, where: str) -> Iterator[tuple[Any, str]]:
@@ -217,5 +218,6 @@ FORMAT = Format(
     description="mem0's memories as JSON, or an OpenMemory export",
     takes=takes,
     read=read,
+    dated=False,
     unplaced=("hashes and scores", "histories of states, access rules"),
 )

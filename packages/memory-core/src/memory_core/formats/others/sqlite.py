@@ -15,7 +15,7 @@ from memory_core.errors import UnavailableError
 from memory_core.formats.found import Left
 
 HEADER = b"SQLite format 3\0"
-_BUSY_S = 10.0
+BUSY_S = 10.0
 Row = dict[str, Any]  # Any: what a column of another program holds
 
 
@@ -25,7 +25,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     connection = None
     try:
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None)
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
         connection.text_factory = lambda text: text.decode(errors="surrogateescape")
         connection.row_factory = _row
         connection.execute("PRAGMA query_only = on")

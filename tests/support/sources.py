@@ -1,0 +1,265 @@
+"""What other memory systems keep, made here in the form that each of them publishes."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+GRAPH = [
+    {"type": "entity", "name": "Ada", "entityType": "person", "observations": ["likes tea", "works from Leeds"]},
+    {"type": "entity", "name": "shop", "entityType": "project", "observations": []},
+    {"type": "relation", "from": "Ada", "to": "shop", "relationType": "maintains"},
+]
+MCP_MEMORY_SERVICE = """
+CREATE TABLE metadata (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE memories (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, content_hash TEXT UNIQUE NOT NULL, content TEXT NOT NULL, tags TEXT,
+    memory_type TEXT, metadata TEXT, created_at REAL, updated_at REAL, created_at_iso TEXT, updated_at_iso TEXT,
+    deleted_at REAL DEFAULT NULL
+);
+CREATE TABLE memory_graph (
+    source_hash TEXT NOT NULL, target_hash TEXT NOT NULL, similarity REAL NOT NULL, connection_types TEXT NOT NULL,
+    metadata TEXT, created_at REAL NOT NULL, relationship_type TEXT DEFAULT 'related',
+    PRIMARY KEY (source_hash, target_hash)
+);
+CREATE VIRTUAL TABLE memory_content_fts USING fts5(content, content='memories', content_rowid='id');
+"""
+CLAUDE_MEM = """
+CREATE TABLE schema_versions (id INTEGER PRIMARY KEY, version INTEGER UNIQUE NOT NULL, applied_at TEXT NOT NULL);
+CREATE TABLE sdk_sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, content_session_id TEXT UNIQUE NOT NULL, memory_session_id TEXT UNIQUE,
+    project TEXT NOT NULL, platform_source TEXT NOT NULL DEFAULT 'claude', user_prompt TEXT, started_at TEXT NOT NULL,
+    started_at_epoch INTEGER NOT NULL, completed_at TEXT, completed_at_epoch INTEGER,
+    status TEXT NOT NULL DEFAULT 'active', worker_port INTEGER, prompt_counter INTEGER DEFAULT 0, custom_title TEXT
+);
+CREATE TABLE observations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, memory_session_id TEXT NOT NULL, project TEXT NOT NULL, text TEXT,
+    type TEXT NOT NULL, title TEXT, subtitle TEXT, facts TEXT, narrative TEXT, concepts TEXT, files_read TEXT,
+    files_modified TEXT, prompt_number INTEGER, discovery_tokens INTEGER DEFAULT 0, content_hash TEXT,
+    agent_type TEXT, agent_id TEXT, merged_into_project TEXT, generated_by_model TEXT, metadata TEXT,
+    created_at TEXT NOT NULL, created_at_epoch INTEGER NOT NULL
+);
+CREATE TABLE session_summaries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, memory_session_id TEXT NOT NULL, project TEXT NOT NULL, request TEXT,
+    investigated TEXT, learned TEXT, completed TEXT, next_steps TEXT, files_read TEXT, files_edited TEXT, notes TEXT,
+    prompt_number INTEGER, discovery_tokens INTEGER DEFAULT 0, merged_into_project TEXT,
+    created_at TEXT NOT NULL, created_at_epoch INTEGER NOT NULL
+);
+CREATE TABLE user_prompts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, content_session_id TEXT NOT NULL, prompt_number INTEGER NOT NULL,
+    prompt_text TEXT NOT NULL, created_at TEXT NOT NULL, created_at_epoch INTEGER NOT NULL
+);
+CREATE TABLE directives (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL DEFAULT 'global', project TEXT, content TEXT NOT NULL,
+    status TEXT NOT NULL DEFAULT 'active', source TEXT NOT NULL DEFAULT 'manual', created_at TEXT NOT NULL,
+    created_at_epoch INTEGER NOT NULL, updated_at_epoch INTEGER NOT NULL
+);
+CREATE TABLE pending_messages (id INTEGER PRIMARY KEY AUTOINCREMENT, message_type TEXT NOT NULL);
+"""
+NOTE = """\
+---
+title: Checkout
+type: note
+tags: [shop, payments]
+permalink: notes/checkout
+created: 2026-03-01T10:00:00+01:00
+modified: 2026-03-02
+status: active
+---
+
+# Checkout
+
+How money gets in. See also [[Ledger]].
+
+## Observations
+- [decision] Payments are retried three times #retry (after the outage)
+- [risk] The provider limits calls
+- [ ] a task to tick
+- [00:12] what was said at a time
+
+```
+- [not] an observation
+```
+
+## Relations
+- depends_on [[Ledger]] (for booking)
+- "is part of" [[Shop]]
+"""
+CLAUDE_MD = """\
+# Shop
+
+A web shop. Run `make dev` first.
+
+## Style
+
+- Tabs, never spaces
+- Name tests as sentences,
+  one outcome each
+
+## Decisions
+
+We deploy on Fridays, only after lunch.
+
+- Staging first
+"""
+INDEX = """\
+# Memory
+
+- [Deploying](deploying.md) — when and how
+- The staging password rotates monthly
+
+## Debugging
+
+Logs are in `/var/log/shop`.
+"""
+DEPLOYING = """\
+---
+name: deploying
+description: "When we deploy: Fridays"
+metadata:
+  type: feedback
+  originSessionId: 0a1b2c3d-0000-4000-8000-000000000001
+---
+
+Deploy on Fridays, only after lunch. See [[staging]].
+"""
+
+
+def lines(path: Path, items: Iterable[Any]) -> Path:
+    path.write_text("".join(json.dumps(item) + "\n" for item in items))
+    return path
+
+
+def database(path: Path, schema: str, **rows: list[dict[str, Any]]) -> Path:
+    """A file of this schema, in WAL mode as its program keeps it, and closed cleanly."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = wal").fetchall()
+        connection.executescript(schema)
+        insert(connection, **rows)
+    return path
+
+
+def insert(connection: sqlite3.Connection, **rows: list[dict[str, Any]]) -> None:
+    for table, items in rows.items():
+        for item in items:
+            names, marks = ", ".join(item), ", ".join("?" * len(item))
+            connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(item.values()))
+    connection.commit()
+
+
+def mcp_memory(folder: Path) -> Path:
+    return lines(folder / "memory.jsonl", GRAPH)
+
+
+def mcp_memory_service(folder: Path) -> Path:
+    first, second, third = "a" * 64, "b" * 64, "c" * 64
+    memory = {
+        "memory_type": "note",
+        "tags": "",
+        "metadata": "{}",
+        "created_at": 1767225600.5,
+        "updated_at": 1767225700.0,
+    }
+    return database(
+        folder / "sqlite_vec.db",
+        MCP_MEMORY_SERVICE,
+        metadata=[{"key": "distance_metric", "value": "cosine"}],
+        memories=[
+            memory
+            | {
+                "content_hash": first,
+                "content": "Deploys happen on Fridays",
+                "tags": "deploy, team",
+                "memory_type": "decision",
+                "metadata": '{"hostname": "laptop", "quality_score": 0.9, "origin": {"tool": "cli"}}',
+            },
+            memory | {"content_hash": second, "content": "Deploys happened on Mondays", "memory_type": "learning"},
+            memory | {"content_hash": third, "content": "A wrong note", "deleted_at": 1767312000.0},
+        ],
+        memory_graph=[
+            {"source_hash": first, "target_hash": second, "similarity": 0.9, "connection_types": "[]", "metadata": "{}",
+             "created_at": 1767225800.0, "relationship_type": "contradicts"},
+            {"source_hash": first, "target_hash": third, "similarity": 0.6, "connection_types": "[]", "metadata": "{}",
+             "created_at": 1767225800.0, "relationship_type": "related"},
+        ],
+    )  # fmt: skip
+
+
+def claude_mem(folder: Path) -> Path:
+    at = {"created_at": "2026-02-01T10:00:00.250Z", "created_at_epoch": 1769940000250}
+    session = {"memory_session_id": "m-1", "project": "shop"}
+    return database(
+        folder / "claude-mem.db",
+        CLAUDE_MEM,
+        schema_versions=[{"version": 35, "applied_at": "2026-01-01"}],
+        sdk_sessions=[
+            {"content_session_id": "s-1", "memory_session_id": "m-1", "project": "shop", "user_prompt": "fix the cart",
+             "started_at": "2026-02-01T09:00:00Z", "started_at_epoch": 1769936400000},
+            {"content_session_id": "s-2", "memory_session_id": "m-2", "project": "shop", "user_prompt": "an old prompt",
+             "platform_source": "codex", "custom_title": "Cart week", "started_at": "2026-01-01T09:00:00Z",
+             "started_at_epoch": 1767258000000},
+        ],
+        observations=[
+            at | session
+            | {"type": "bugfix", "title": "Cart lost items", "subtitle": "A race",
+               "narrative": "Two tabs wrote at once.",
+               "facts": '["the lock was missing", "tests hid it"]', "concepts": '["gotcha", "concurrency"]',
+               "files_read": "[]", "files_modified": '["cart.py"]', "discovery_tokens": 1200, "content_hash": "h",
+               "generated_by_model": "some-model"},
+            at | session | {"type": "decision", "title": "One lock a cart", "memory_session_id": "m-2",
+                            "merged_into_project": "store", "metadata": '{"a": [1, 2]}'},
+        ],
+        session_summaries=[at | session | {"request": "fix the cart", "learned": "locks", "next_steps": "watch it",
+                                           "files_edited": '["cart.py"]'}],
+        user_prompts=[at | {"content_session_id": "s-1", "prompt_number": 1, "prompt_text": "fix the cart"}],
+        directives=[at | {"scope": "project", "project": "shop", "content": "Always run the tests",
+                          "updated_at_epoch": 1769940000999}],
+        pending_messages=[{"message_type": "observation"}],
+    )  # fmt: skip
+
+
+def basic_memory(folder: Path) -> Path:
+    notes = folder / "vault" / "notes"
+    notes.mkdir(parents=True)
+    (notes / "Checkout.md").write_text(NOTE)
+    return folder / "vault"
+
+
+def claude_code(folder: Path) -> Path:
+    memory = folder / "projects" / "-work-shop" / "memory"
+    memory.mkdir(parents=True)
+    (memory / "MEMORY.md").write_text(INDEX)
+    (memory / "deploying.md").write_text(DEPLOYING)
+    return folder / "projects" / "-work-shop"
+
+
+def mem0(folder: Path) -> Path:
+    memory = {
+        "id": "0b7d4c1e-0000-4000-8000-000000000001",
+        "memory": "Prefers tea to coffee",
+        "hash": "5f3c",
+        "metadata": {"category": "drinks"},
+        "categories": ["preferences"],
+        "created_at": "2026-01-05T08:00:00.000000-08:00",
+        "updated_at": "2026-01-06T08:00:00-08:00",
+        "user_id": "ada",
+        "agent_id": "helper",
+        "run_id": "run-7",
+        "expiration_date": "2030-01-31",
+    }
+    relation = {"source": "ada", "relationship": "drinks", "target": "tea"}
+    path = folder / "mem0.json"
+    path.write_text(json.dumps({"results": [memory], "relations": [relation]}))
+    return path
+
+
+SOURCES: dict[str, Callable[[Path], Path]] = {
+    "claude-code": claude_code,
+    "mcp-memory": mcp_memory,
+    "mcp-memory-service": mcp_memory_service,
+    "claude-mem": claude_mem,
+    "basic-memory": basic_memory,
+    "mem0": mem0,
+}

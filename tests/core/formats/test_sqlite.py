@@ -82,12 +82,11 @@ def test_what_is_no_database_is_said(tmp_path: Path) -> None:
         pass
 
 
-def test_a_program_that_lets_nobody_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sqlite, "BUSY_S", 0.05)
+def test_a_program_that_lets_nobody_read_is_said(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db", TABLE)
     with closing(sqlite3.connect(path, isolation_level=None)) as program:
         program.execute("PRAGMA journal_mode = delete").fetchall()
         program.execute("BEGIN EXCLUSIVE")
 
-        with pytest.raises(UnavailableError, match="stop the program that uses it"), sqlite.opened(path):
+        with pytest.raises(UnavailableError, match="stop the program that uses it"), sqlite.opened(path, busy_s=0.05):
             pass

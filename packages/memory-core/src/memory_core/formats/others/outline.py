@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+_LINE_END = re.compile(r"\r\n|\n|\r")  # and no others: what else splitlines takes for an end stays in the text
 _HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*$")
 _FENCE = re.compile(r"\s{0,3}(```+|~~~+)")
 _BULLET = re.compile(r"[-*+]\s+(?=\S)|\d{1,9}[.)]\s+(?=\S)")
@@ -24,7 +25,7 @@ class Piece(Struct, frozen=True, kw_only=True):
 
 
 def pieces(text: str, *, first_line: int = 1) -> Iterator[Piece]:
-    for line, headings, lines in _sections(text.splitlines(), first_line):
+    for line, headings, lines in _sections(_LINE_END.split(text), first_line):
         bullets = list(_bullets(lines, line))
         if bullets:
             for at, bullet in bullets:

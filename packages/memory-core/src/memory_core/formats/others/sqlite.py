@@ -15,17 +15,16 @@ from memory_core.errors import UnavailableError
 from memory_core.formats.found import Left
 
 HEADER = b"SQLite format 3\0"
-BUSY_S = 10.0
 Row = dict[str, Any]  # Any: what a column of another program holds
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """One consistent state of the file, for as long as this lasts."""
+def opened(path: Path, *, busy_s: float = 10.0) -> Iterator[sqlite3.Connection]:
+    """One consistent state of the file, for as long as this lasts. A file that is locked is waited for, `busy_s` long."""
     connection = None
     try:
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+        connection = sqlite3.connect(uri, uri=True, timeout=busy_s, isolation_level=None)
         connection.text_factory = lambda text: text.decode(errors="surrogateescape")
         connection.row_factory = _row
         connection.execute("PRAGMA query_only = on")

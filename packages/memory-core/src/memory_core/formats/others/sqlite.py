@@ -20,7 +20,7 @@ Row = dict[str, Any]  # Any: what a column of another program holds
 
 @contextlib.contextmanager
 def opened(path: Path, *, busy_s: float = 10.0) -> Iterator[sqlite3.Connection]:
-    """One consistent state of the file, for as long as this lasts. A file that is locked is waited for, `busy_s` long."""
+    """One consistent state of the file, for as long as this lasts; a locked file is waited for, `busy_s` long."""
     connection = None
     try:
         uri = f"file:{quote(str(path.resolve()))}?mode=ro"

@@ -55,7 +55,7 @@ def test_the_folder_of_one_project_of_all_and_the_file_alone_give_the_same(tmp_p
     for path in (one / "memory", one.parent, tmp_path):
         assert recognised(path).name == "claude-code"
         assert {memory.id for memory in taken(path)} == expected
-    assert {memory.id for memory in taken(one / "memory" / "MEMORY.md")} < expected
+    assert len({memory.id for memory in taken(one / "memory" / "MEMORY.md")} & expected) == 2
 
 
 def test_the_project_is_that_of_the_sessions_beside_the_memory(tmp_path: Path) -> None:
@@ -114,4 +114,18 @@ def test_other_notes_beside_a_memory_file_are_not_taken_for_its_own(tmp_path: Pa
     (tmp_path / "style.md").write_text("Tabs.\n")
     (tmp_path / "README.md").write_text("Something else.\n")
 
-    assert [memory.content for memory in taken(tmp_path)] == ["a fact", "Tabs."]
+    assert [memory.content for memory in taken(tmp_path)] == ["[Style](style.md)", "a fact", "Tabs."]
+
+
+def test_a_line_of_the_index_is_dropped_only_where_its_file_says_it(tmp_path: Path) -> None:
+    path = claude_code(tmp_path) / "memory"
+    (path / "plain.md").write_text("No front matter here.\n")
+    (path / "MEMORY.md").write_text("- [Deploying](deploying.md): when\n- [Plain](plain.md): how\n")
+
+    assert {memory.content for memory in taken(path) if memory.source == "claude-code:MEMORY.md"} == {
+        "[Plain](plain.md): how"
+    }
+    assert [memory.content for memory in taken(path / "MEMORY.md")] == [
+        "[Deploying](deploying.md): when",
+        "[Plain](plain.md): how",
+    ]

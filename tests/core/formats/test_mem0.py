@@ -104,3 +104,9 @@ def test_a_package_that_is_cut_short_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidError, match="cannot be unpacked"):
         list(read(path, "mem0"))
+
+
+def test_what_comes_twice_is_taken_once(tmp_path: Path) -> None:
+    path = lines(tmp_path / "memories.jsonl", [ITEM, ITEM | {"memory": "Prefers coffee"}])
+
+    assert list(read(path)) == [*taken(path), Left("mem0:1", "its id is that of an earlier one: 'Prefers coffee'")]

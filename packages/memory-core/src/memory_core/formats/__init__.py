@@ -51,13 +51,21 @@ def recognised(path: Path) -> Format:
 
 
 def read(path: Path, name: str | None = None) -> Iterator[Found]:
-    """Everything in `path`, which is of the format `name` or else of the one that it is recognised as.
+    """Everything in `path`, which is of the format `name` or else of the one that it is recognised as; no id twice.
 
     Raises InvalidError before the first memory where it is of none; UnavailableError where it cannot be read.
     """
     form = recognised(path) if name is None else named(name)
+    seen: set[str] = set()
     try:
-        yield from form.read(path)
+        for found in form.read(path):
+            if isinstance(found, Left):
+                yield found
+            elif found.id in seen:
+                yield Left(found.source or form.name, f"its id is that of an earlier one: {found.content[:60]!r}")
+            else:
+                seen.add(found.id)
+                yield found
     except OSError as error:
         raise UnavailableError(f"{error.filename or path} cannot be read: {error.strerror}") from error
 

@@ -5,18 +5,17 @@ has bullets alone, with the headings above it. The files keep no times; those of
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from memory_core import project
 from memory_core.formats.found import Format, Found, Left
 from memory_core.formats.others import frontmatter, outline
 from memory_core.formats.others.draft import Draft, file_time, memories, typed
-from memory_core.types import MemoryType
+from memory_core.types import Memory, MemoryType
 
 NAME = "claude-code"
 INDEX = "MEMORY.md"
@@ -28,40 +27,57 @@ TYPES = {
     "reference": MemoryType.FACT,
 }
 _BY_HEADING = {"decision": MemoryType.DECISION, "preference": MemoryType.PREFERENCE, "style": MemoryType.PREFERENCE}
+_PLACED = {"name", "description", "type", "originSessionId"}
 _POINTER = re.compile(r"\[([^\]]*)\]\(([^)\s]+\.md)\)\s*(?:[-–—:]\s*)?(.*)", re.DOTALL)
 _IMPORT = re.compile(r"(?<![\w`])@([\w./~-]*[\w/-])")
 
 
+class _File(Struct, frozen=True):
+    """A file, the folder that its place is told from, and the project it is of."""
+
+    path: Path
+    root: Path
+    owner: str | None
+
+    @property
+    def where(self) -> str:
+        return self.path.relative_to(self.root).as_posix()
+
+    @property
+    def scope(self) -> str:
+        """What tells files of one place in two projects apart."""
+        return self.root.parent.name if self.root.name == "memory" else self.owner or ""
+
+
 def read(path: Path) -> Iterator[Found]:
-    seen: Counter[str] = Counter()
-    for file, root, owner in _files(path):
+    files = list(_files(path))
+    wholes = {file.path.resolve() for file in files if _is_whole(file.path)}
+    seen: set[str] = set()
+    for file in files:
+        shown = file.path.relative_to(path).as_posix() if path.is_dir() else path.name
         try:
-            text = file.read_bytes().decode()
+            text = file.path.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
-            yield Left(str(file), f"it cannot be read as text: {error}")
+            yield Left(shown, f"it cannot be read as text: {error}")
             continue
-        for found in _memories(file, text, root, owner):
-            if isinstance(found, Left):
-                yield found
+        for found in _memories(file, text, shown, wholes):
+            if isinstance(found, Memory) and found.id in seen:
+                yield Left(shown, f"the same text stands twice under one heading: {found.content[:60]!r}")
                 continue
-            seen[found.id] += 1
-            if seen[found.id] > 1:
-                yield Left(str(file), f"the same text stands twice under one heading: {found.content[:60]!r}")
-            else:
-                yield found
+            seen |= {found.id} if isinstance(found, Memory) else set()
+            yield found
 
 
 def takes(path: Path) -> bool:
     """Whether there is a file of Claude Code's here; it is known by its name and place, and has to be text."""
     if path.is_file():
         return path.name in (INDEX, *INSTRUCTIONS) and _is_text(path)
-    return any(_is_text(file) for file, _, _ in _files(path))
+    return any(_is_text(file.path) for file in _files(path))
 
 
-def _files(path: Path) -> Iterator[tuple[Path, Path, str | None]]:
-    """Each file, the folder that its place is told from, and the project it is of."""
+def _files(path: Path) -> Iterator[_File]:
     if path.is_file():
-        yield path, path.parent, _owner(path)
+        yield _File(path, path.parent, _owner(path))
         return
     if (path / "projects").is_dir():
         yield from _instructions(path)
@@ -70,7 +86,7 @@ def _files(path: Path) -> Iterator[tuple[Path, Path, str | None]]:
     for folder in folders:
         if (folder / INDEX).is_file():
             owner = _owner(folder / INDEX)
-            yield from ((file, folder, owner) for file in _beside(folder))
+            yield from (_File(file, folder, owner) for file in _beside(folder))
     if path.name != "projects":
         yield from _instructions(path)
 
@@ -86,12 +102,12 @@ def _beside(folder: Path) -> list[Path]:
     return [file for file in sorted(folder.glob("*.md")) if file.name == INDEX or f"]({file.name})" in index]
 
 
-def _instructions(folder: Path) -> Iterator[tuple[Path, Path, str | None]]:
+def _instructions(folder: Path) -> Iterator[_File]:
     rules = [folder / "rules", folder / ".claude" / "rules"]
     places = [folder / name for name in INSTRUCTIONS] + [folder / ".claude" / name for name in INSTRUCTIONS]
     for file in [*places, *(rule for one in rules if one.is_dir() for rule in sorted(one.rglob("*.md")))]:
         if file.is_file():
-            yield file, folder, _owner(folder / INSTRUCTIONS[0])
+            yield _File(file, folder, _owner(folder / INSTRUCTIONS[0]))
 
 
 def _owner(file: Path) -> str | None:
@@ -123,90 +139,86 @@ def _directory(session: Path) -> str | None:
     return None
 
 
-def _memories(file: Path, text: str, root: Path, owner: str | None) -> Iterator[Found]:
-    where = file.relative_to(root).as_posix()
-    at, scope = file_time(file), root.parent.name if root.name == "memory" else owner or ""
+def _memories(file: _File, text: str, shown: str, wholes: set[Path]) -> Iterator[Found]:
     fields, body, odd = frontmatter.parted(text)
     for line in odd:
-        yield Left(where, f"its front matter has a line that is not understood: {line.strip()[:80]!r}")
-    if fields and file.name not in (INDEX, *INSTRUCTIONS) and "paths" not in fields:
-        draft = _whole(where, fields, body, at)
-        draft.key = (scope, where)
-        draft.project_id = owner
-        draft.content += _pointed(root, where)
-        yield from memories(draft)
+        yield Left(shown, f"its front matter has a line that is not understood: {line.strip()[:80]!r}")
+    if file.path.resolve() in wholes:
+        yield from memories(_whole(file, shown, fields, body))
         return
     first_line = text.count("\n", 0, len(text) - len(body)) + 1
     for piece in outline.pieces(body, first_line=first_line):
-        yield from _piece(piece, file, where, at, scope, owner, fields)
+        place = f"{shown}:{piece.line}"
+        pointer = _POINTER.fullmatch(piece.text)
+        if file.path.name == INDEX and pointer and (file.path.parent / pointer[2]).resolve() in wholes:
+            continue  # what this line says stands below the text of the file that it points to
+        for imported in _IMPORT.findall(piece.text) if file.path.name in INSTRUCTIONS else ():
+            if (file.path.parent / Path(imported).expanduser()).is_file():
+                yield Left(place, f"the file {imported} that it imports is not followed; import that one itself")
+        yield from memories(_part(file, place, piece, fields))
 
 
-def _whole(where: str, fields: dict[str, frontmatter.Value], body: str, at: datetime) -> Draft:
-    """A file with front matter: one memory, its description above its text."""
+def _is_whole(path: Path) -> bool:
+    """Whether the file is one memory: it has front matter that names it."""
+    if path.name in (INDEX, *INSTRUCTIONS):
+        return False
+    try:
+        fields = frontmatter.parted(path.read_bytes().decode())[0]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return not {"name", "description", "type", "metadata"}.isdisjoint(fields)
+
+
+def _whole(file: _File, shown: str, fields: dict[str, frontmatter.Value], body: str) -> Draft:
     inner = fields.get("metadata")
-    known = {**fields, **(inner if isinstance(inner, dict) else {})}
+    known = {name: value for name, value in fields.items() if value is not inner}
+    known |= inner if isinstance(inner, dict) else {"metadata": inner or ""}
     kind, tags = typed(frontmatter.one(known.get("type")) or "", TYPES, MemoryType.OBSERVATION)
     name, description = frontmatter.one(known.get("name")), frontmatter.one(known.get("description"))
     says = description if description and description not in body else None
-    others = {n: v for n, v in known.items() if n not in ("name", "description", "type", "metadata", "originSessionId")}
+    parts = (says or (None if body.strip() else name), body.strip("\r\n"), _pointed(file))
     return Draft(
         system=NAME,
-        key=(),
-        where=where,
-        content="\n\n".join(part for part in (says or (None if body.strip() else name), body.strip("\r\n")) if part),
-        at=at,
+        key=(file.scope, file.where),
+        where=shown,
+        content="\n\n".join(part for part in parts if part),
+        at=file_time(file.path),
         memory_type=kind,
         tags=[*([name] if name else []), *tags],
-        source=f"{NAME}:{where}",
+        source=f"{NAME}:{file.where}",
+        project_id=file.owner,
         session_id=frontmatter.one(known.get("originSessionId")),
-        further=dict(others),
+        further={name: value for name, value in known.items() if name not in _PLACED},
     )
 
 
-def _piece(
-    piece: outline.Piece,
-    file: Path,
-    where: str,
-    at: datetime,
-    scope: str,
-    owner: str | None,
-    fields: dict[str, frontmatter.Value],
-) -> Iterator[Found]:
-    place = f"{where}:{piece.line}"
-    pointer = _POINTER.fullmatch(piece.text)
-    if file.name == INDEX and pointer and (file.parent / pointer[2]).is_file():
-        return  # the file it points to is taken, with what this line says of it
-    for imported in _IMPORT.findall(piece.text) if file.name in INSTRUCTIONS else ():
-        if (file.parent / Path(imported).expanduser()).is_file():
-            yield Left(place, f"the file {imported} that it imports is not followed; import that one itself")
+def _part(file: _File, place: str, piece: outline.Piece, fields: dict[str, frontmatter.Value]) -> Draft:
     headings = " › ".join(piece.headings)
     gap = ": " if piece.is_bullet else "\n\n"
     heading = piece.headings[-1].lower() if piece.headings else ""
-    yield from memories(
-        Draft(
-            system=NAME,
-            key=(scope, where, *piece.headings, piece.text),
-            where=place,
-            content=f"{headings}{gap}{piece.text}" if headings else piece.text,
-            at=at,
-            memory_type=next((kind for word, kind in _BY_HEADING.items() if word in heading), MemoryType.FACT),
-            tags=[file.name if file.name in (INDEX, *INSTRUCTIONS) else file.stem, *piece.headings],
-            source=f"{NAME}:{where}",
-            project_id=owner,
-            further=dict(fields),
-        )
+    return Draft(
+        system=NAME,
+        key=(file.scope, file.where, *piece.headings, piece.text),
+        where=place,
+        content=f"{headings}{gap}{piece.text}" if headings else piece.text,
+        at=file_time(file.path),
+        memory_type=next((kind for word, kind in _BY_HEADING.items() if word in heading), MemoryType.FACT),
+        tags=[file.path.name if file.path.name in (INDEX, *INSTRUCTIONS) else file.path.stem, *piece.headings],
+        source=f"{NAME}:{file.where}",
+        project_id=file.owner,
+        further=dict(fields),
     )
 
 
-def _pointed(root: Path, where: str) -> str:
-    """What the index says of a file, to be put below its text."""
+def _pointed(file: _File) -> str:
+    """What the index says of a file."""
     try:
-        index = (root / INDEX).read_bytes().decode()
+        index = (file.root / INDEX).read_bytes().decode()
     except (OSError, UnicodeDecodeError):
         return ""
     for piece in outline.pieces(frontmatter.parted(index)[1]):
-        if (pointer := _POINTER.fullmatch(piece.text)) and Path(pointer[2]).as_posix() == where:
-            return f"\n\n{INDEX}: {pointer[1]}" + (f" — {pointer[3]}" if pointer[3].strip() else "")
+        if (pointer := _POINTER.fullmatch(piece.text)) and (file.root / pointer[2]).resolve() == file.path.resolve():
+            return f"{INDEX}: {pointer[1]}" + (f" — {pointer[3]}" if pointer[3].strip() else "")
     return ""
 
 

@@ -1,7 +1,8 @@
 """Another program's SQLite file, read and never written, also while that program has it open.
 
 `mode=ro` takes part in the file's locks, so that what is read is one state of it, the newest writes in its WAL
-included. `immutable` would not: it ignores the WAL, and a writer that comes meanwhile.
+included. `immutable` would not: it ignores the WAL, and a writer that comes meanwhile. To take part, SQLite may put
+its own -wal and -shm files beside one that is in WAL mode; the program whose it is clears them away.
 """
 
 import contextlib

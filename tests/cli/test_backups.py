@@ -22,7 +22,7 @@ def own(tmp_path: Path) -> Iterator[Machine]:
 
 
 def test_a_backup_is_made_listed_and_verified(machine: Machine) -> None:
-    machine.run("add", "to be backed up", "--no-project")
+    machine.run("-p", "backups", "add", "to be backed up")
 
     made = machine.run("backup", "create")
     quick = machine.run("--json", "backup", "create", "--no-verify").json

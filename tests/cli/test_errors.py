@@ -103,7 +103,7 @@ def test_a_server_that_is_away_is_named_with_what_to_check(tmp_path: Path) -> No
     url = f"http://127.0.0.1:{free_port()}"
     machine = Machine(tmp_path / "home", MEMORY_SERVER=url)
 
-    for command in (("list",), ("add", "x"), ("status",), ("context",)):
+    for command in (("list",), ("purge", "--containing", "x"), ("status",), ("context",)):
         assert_sentence(machine.run(*command), FAILED, f"cannot reach {url}", "MEMORY_SERVER")
 
 

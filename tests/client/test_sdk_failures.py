@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from memory_client.sdk import MemoryClient
+from memory_client.writing import AwayError
 from memory_core.errors import (
     AmbiguousIdError,
     ConflictError,
@@ -66,7 +67,7 @@ async def failure(url: str) -> MemoryServiceError:
         ("409 Conflict", "conflict", ConflictError),
         ("409 Conflict", "ambiguous-id", AmbiguousIdError),
         ("413 Content Too Large", "too-large", TooLargeError),
-        ("503 Service Unavailable", "unavailable", UnavailableError),
+        ("503 Service Unavailable", "unavailable", AwayError),
         ("503 Service Unavailable", "model-unavailable", ModelUnavailableError),
         ("507 Insufficient Storage", "storage-full", StorageFullError),
         ("400 Bad Request", "a-code-of-the-future", MemoryServiceError),
@@ -93,8 +94,8 @@ async def test_a_limited_caller_learns_how_long_to_wait() -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "kind", "says"),
     [
-        ("502 Bad Gateway", (), UnavailableError, "502 Bad Gateway"),
-        ("504 Gateway Timeout", (), UnavailableError, "try again"),
+        ("502 Bad Gateway", (), AwayError, "502 Bad Gateway"),
+        ("504 Gateway Timeout", (), AwayError, "try again"),
         ("401 Unauthorized", (), UnauthorizedError, "MEMORY_API_KEY"),
         ("403 Forbidden", (), ForbiddenError, "403"),
         ("413 Payload Too Large", (), TooLargeError, "proxy"),

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Bridge:
         )
         self.stray: list[Reply] = []
         self.log: list[str] = []
+        self._logged = threading.Condition()
         self._received: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._next_id = 0
         self._readers = [threading.Thread(target=self._read), threading.Thread(target=self._read_log)]
@@ -86,6 +87,11 @@ class Bridge:
                     self.stray.remove(message)
                     return message
             self.stray.append(self.receive())
+
+    def wait_for_log(self, said: Callable[[list[str]], bool]) -> None:
+        """Return once `said` is true of the lines on standard error."""
+        with self._logged:
+            assert self._logged.wait_for(lambda: said(self.log), _WAIT_S), self.log
 
     def request(self, method: str, params: Reply | None = None) -> Reply:
         return self.reply_to(self.ask(method, params))
@@ -145,7 +151,9 @@ class Bridge:
         assert self.process.stderr is not None
         with contextlib.suppress(ValueError):
             for line in self.process.stderr:
-                self.log.append(line.decode().rstrip())
+                with self._logged:
+                    self.log.append(line.decode().rstrip())
+                    self._logged.notify_all()
 
 
 @contextlib.contextmanager

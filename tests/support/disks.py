@@ -65,6 +65,13 @@ def make_read_only(folder: Path) -> None:
     assert _run("mount", "-o", "remount,ro", str(folder))
 
 
+def fill(file: Path) -> None:
+    """Write `file` until its disk is full."""
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as filling:
+        while True:
+            filling.write(b"x" * 4096)
+
+
 def _run(*command: str) -> bool:
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0

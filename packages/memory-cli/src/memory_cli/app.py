@@ -16,6 +16,7 @@ from memory_cli.handover import Place
 from memory_cli.options import STDIN
 from memory_cli.render import visible
 from memory_cli.session import Session
+from memory_client.writing import QueuedError
 from memory_core.errors import InvalidError, MemoryServiceError, NotFoundError
 
 _HELP_FLAGS = {"--help", "-h"}
@@ -65,6 +66,7 @@ GROUPS = (
     ("review", "changes:review", KEEP),
     ("trash", "changes:trash", KEEP),
     ("model", "models:model", SERVERS),
+    ("outbox", "outbox:outbox", SERVERS),
     ("backup", "backups:backup", UPKEEP),
 )
 """Commands with commands of their own."""
@@ -135,10 +137,16 @@ def command_line(environ: Mapping[str, str], *, with_help: bool = True) -> App:
         ] = False,
     ) -> object:
         command, bound, ignored = app.parse_args(tokens, exit_on_error=False, print_error=False)
+        session = Session(
+            environ, Place(project=project or None, server=server or None, data_dir=data_dir or None), as_json=as_json
+        )
         if "session" in ignored:
-            place = Place(project=project or None, server=server or None, data_dir=data_dir or None)
-            bound.arguments["session"] = Session(environ, place, as_json=as_json)
-        return _carried_out(command, bound)
+            bound.arguments["session"] = session
+        try:
+            return _carried_out(command, bound)
+        except QueuedError as error:
+            session.out.queued(error.queued)
+            return 0
 
     return app
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from memory_cli.render import memory_line
+from memory_cli.render import memory_line, visible
+from memory_client.delivery import Queued
 from memory_core.memories import Progress
 from memory_core.types import Memory
 
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 
 # JSON escapes C0 by itself; a terminal may obey C1, and show what follows a bidirectional mark reversed.
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class QueuedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A write that waits in the outbox; `id` is its id there."""
+
+    kept: bool = True
+    id: str
+    server: str
+    waiting: int
+    why: str
 
 
 class Output:
@@ -41,6 +52,15 @@ class Output:
             self.json(data)
         else:
             self.say(text)
+
+    def queued(self, queued: Queued) -> None:
+        """A write that the server has not got yet. A memory has no id yet: a pipe gets none."""
+        if self.as_json:
+            self.json(QueuedReport(id=queued.entry.id, server=queued.server, waiting=queued.waiting, why=queued.why))
+        elif self.is_terminal:
+            self.say(visible(str(queued)))
+        else:
+            self.note(visible(str(queued)))
 
     def json(self, data: object) -> None:
         encoded = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()

@@ -198,6 +198,11 @@ def models_text(found: ModelList) -> str:
     ]
     if not rows:
         return "No model: search goes by keyword"
+    return columns(rows)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """The cells under each other; there is a first row."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(f"{one_line(cell):<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()

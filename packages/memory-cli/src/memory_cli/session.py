@@ -1,5 +1,6 @@
 """What every command is given: the options before it, the server they lead to, the project, and where words go."""
 
+import asyncio
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from memory_cli.handover import Place
 from memory_cli.output import Output
-from memory_client.errors import SettingError
+from memory_client import __version__
+from memory_client.delivery import Courier, Flushed
+from memory_client.errors import OutboxError, SettingError
 from memory_client.target import Target, resolve_target
 from memory_core.errors import InvalidError
 from memory_core.project import Project
@@ -16,6 +19,9 @@ from memory_core.project import Project
 if TYPE_CHECKING:
     from memory_client.local import Endpoint
     from memory_client.sdk import MemoryClient
+
+
+_TIME_FOR_OTHERS_S = 10.0  # how long a command may deliver what was kept before it
 
 
 class Session:
@@ -51,18 +57,49 @@ class Session:
         """The project was named (`-p`), not found by looking where we are."""
         return self.place.project is not None
 
+    @cached_property
+    def courier(self) -> Courier:
+        """For what earlier commands could not deliver to this server."""
+        return Courier(self.target, version=__version__, tell=self._tell)
+
     @asynccontextmanager
-    async def memories(self, running: "Endpoint | None" = None) -> "AsyncIterator[MemoryClient]":
-        """A client of the target's server, the local one started if need be; or of the server that is `running`."""
+    async def memories(
+        self, running: "Endpoint | None" = None, *, keeping: bool = False
+    ) -> "AsyncIterator[MemoryClient]":
+        """A client of the target's server, the local one started if need be; or of the server that is `running`.
+
+        What waits for that server is delivered first. With `keeping`, writes raise QueuedError while it is away.
+        """
         _leave_out_the_command_of_httpx()
         from memory_client.sdk import MemoryClient  # httpx costs a start 100 ms: only for commands that ask a server
 
-        if running is None:
-            opened = await MemoryClient.connect(self.target)
-        else:
+        if running is not None:
             opened = MemoryClient(running.url, key=running.key, client_id=self.target.client_id)
+        else:
+            opened = await MemoryClient.connect(self.target, courier=self.courier if keeping else None)
         async with opened as client:
+            if running is None and not keeping:
+                await asyncio.to_thread(self._deliver_what_waits)
             yield client
+
+    def _deliver_what_waits(self) -> None:
+        try:
+            self.courier.flush(within_s=_TIME_FOR_OTHERS_S)
+        except OutboxError as error:
+            self.out.note(str(error))
+
+    def _tell(self, flushed: Flushed) -> None:
+        if flushed.delivered:
+            self.out.note(f"delivered {writes(len(flushed.delivered))} kept on this machine")
+        if flushed.refused:
+            self.courier.outbox.news()
+            self.out.note(
+                f"the server refused {writes(len(flushed.refused))} kept on this machine; see claude-memory outbox list"
+            )
+
+
+def writes(count: int) -> str:
+    return "1 write" if count == 1 else f"{count:,} writes"
 
 
 def _leave_out_the_command_of_httpx() -> None:

@@ -9,13 +9,18 @@ import threading
 
 from memory_client import messages, stdio
 from memory_client.connection import Ticket
-from memory_client.errors import CancelledError, ClientError
-from memory_client.exchange import RejectedError, Reply, ask
+from memory_client.errors import CancelledError, ClientError, RejectedError
+from memory_client.exchange import Reply
 from memory_client.messages import MalformedError, Message
 from memory_client.offline import Answers
+from memory_client.outgoing import Outgoing
 from memory_client.pool import Pool
 from memory_client.stdio import LineWriter
 from memory_client.upstream import Upstream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from memory_client.target import Target
 
 _CONCURRENT_REQUESTS = 32
 _PATIENCE_S = 1.5  # how long a start may wait for a server before it is answered from memory
@@ -50,11 +55,15 @@ class Pending:
 
 
 class Bridge:
-    """Serves one client on a pair of file descriptors until it ends its side."""
+    """Serves one client on a pair of file descriptors until it ends its side. Without `target` no write is kept."""
 
-    def __init__(self, upstream: Upstream, answers: Answers, *, stdin: int = 0, stdout: int = 1) -> None:
+    def __init__(
+        self, upstream: Upstream, answers: Answers, target: "Target | None" = None, *, version: str = "0",
+        stdin: int = 0, stdout: int = 1,
+    ) -> None:  # fmt: skip
         self._upstream = upstream
         self._answers = answers
+        self._outgoing = Outgoing(upstream, answers, target, version=version, log=_log)
         self._stdin = stdin
         self._out = LineWriter(stdout)
         self._pending: dict[messages.Id, Pending] = {}
@@ -67,6 +76,7 @@ class Bridge:
         self._lock = threading.Lock()
 
     def run(self) -> None:
+        self._outgoing.start()
         for line in stdio.lines(self._stdin):
             if line is None:
                 text = f"A line has at most {stdio.MAX_LINE_BYTES >> 20} MB"
@@ -130,7 +140,7 @@ class Bridge:
     def _serve(self, pending: Pending) -> None:
         message = pending.message
         try:
-            reply, line = self._ask(pending)
+            reply, line, heard = self._ask(pending)
         except CancelledError:
             pass
         except ClientError as error:
@@ -141,12 +151,14 @@ class Bridge:
             _log(f"{message.method}: {type(error).__name__}: {error}")
             self._fail(pending, f"Memory is not available now: the bridge met {type(error).__name__}: {error}")
         else:
-            self._contact.set()
+            if heard:
+                self._contact.set()
+                self._outgoing.heard()
             result = reply.get("result")
             if isinstance(result, dict):
                 self._agree(message, result)
             if pending.take():
-                self._out.write(line)
+                self._out.write(self._outgoing.with_news(message, reply, line) if heard else line)
             if isinstance(result, dict):
                 self._answers.keep(message, result)
         finally:
@@ -158,8 +170,8 @@ class Bridge:
         if pending.take():
             self._out.write(messages.failed(pending.message, sentence))
 
-    def _ask(self, pending: Pending) -> tuple[Reply, bytes]:
-        return ask(self._upstream, pending.message, self._negotiated, pending.ticket, self._out.write)
+    def _ask(self, pending: Pending) -> tuple[Reply, bytes, bool]:
+        return self._outgoing.ask(pending.message, self._negotiated, pending.ticket, self._out.write)
 
     def _pass_on(self, message: Message) -> None:
         """A notification, or an answer to the server: nothing comes back, and no one waits for it."""
@@ -191,7 +203,7 @@ class Bridge:
             self._upstream.wait_for_contact()
             self._contact.clear()
             try:
-                reply, _ = self._ask(pending)
+                reply, _, _ = self._ask(pending)
             except ClientError:
                 self._contact.wait(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

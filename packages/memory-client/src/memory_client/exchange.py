@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from memory_client import messages
 from memory_client.connection import Ticket
-from memory_client.errors import ClientError
+from memory_client.errors import RejectedError
 from memory_client.messages import Message
 from memory_client.sse import events
 from memory_client.transport import Answer
@@ -18,23 +18,17 @@ from memory_client.upstream import Upstream
 Reply = dict[str, object]
 
 
-class RejectedError(ClientError):
-    """The server, or what stands before it, answers, and not with MCP."""
-
-    def __init__(self, text: str, status: int) -> None:
-        super().__init__(text)
-        self.status = status
-
-
 def ask(
-    upstream: Upstream, message: Message, negotiated: str | None, ticket: Ticket, emit: Callable[[bytes], None]
-) -> tuple[Reply, bytes]:
+    upstream: Upstream, message: Message, negotiated: str | None, ticket: Ticket, emit: Callable[[bytes], None], *,
+    key: str | None = None,
+) -> tuple[Reply, bytes]:  # fmt: skip
     """The server's reply to `message`, as a document and as a line; what it says before goes to `emit`.
 
-    `negotiated` is the protocol version that `initialize` agreed on. Raises ClientError.
+    `negotiated` is the protocol version that `initialize` agreed on; the server knows `key`, by default a new one,
+    again if the request is sent twice. Raises ClientError.
     """
     headers = message.headers(negotiated)
-    headers["Idempotency-Key"] = os.urandom(16).hex()  # the same if it is sent again
+    headers["Idempotency-Key"] = key or os.urandom(16).hex()
     with upstream.post(message.raw, headers, ticket) as answer:
         if answer.content_type == "text/event-stream" and answer.status == 200:
             return _streamed(upstream.name, answer, message, emit)

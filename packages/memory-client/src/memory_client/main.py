@@ -76,6 +76,6 @@ def run_bridge(target: "Target | None", *, why: str = "") -> None:
         upstream = RemoteServer(target, user_agent=agent)
         answers = Answers(target.cache_dir, target.url)
     try:
-        Bridge(upstream, answers).run()
+        Bridge(upstream, answers, target, version=__version__).run()
     except KeyboardInterrupt:
         sys.exit(130)

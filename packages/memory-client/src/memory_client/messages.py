@@ -96,7 +96,12 @@ def failed(message: Message, text: str) -> bytes:
     """The reply to a request that could not be served. A failed tool call is a result: that the model gets to read."""
     if message.method != "tools/call":
         return error(message.id, NO_SERVER, text)
-    result: dict[str, object] = {"content": [{"type": "text", "text": text}], "isError": True}
+    return told(message, text, is_error=True)
+
+
+def told(message: Message, text: str, *, is_error: bool = False) -> bytes:
+    """A sentence of our own as the result of a tool call."""
+    result: dict[str, object] = {"content": [{"type": "text", "text": text}], "isError": is_error}
     if message.version is not None:
         result["resultType"] = "complete"
     return answer(message, result)

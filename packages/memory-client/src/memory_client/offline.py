@@ -33,6 +33,22 @@ class Answers:
         """Whether `message` asks what can be told from memory."""
         return message.method in REMEMBERED and "cursor" not in message.params
 
+    def changes(self, message: Message) -> bool:
+        """Whether `message` calls a tool that writes, as far as the server, or the snapshot, has described it.
+
+        As the protocol has it, a tool that does not say it only reads may write. Of one that nobody has described
+        nothing is known: its call is not taken for a write, so that nothing is promised that may never be done.
+        """
+        name = message.params.get("name")
+        if message.method != "tools/call" or not isinstance(name, str):
+            return False
+        question = "tools/list" if message.version is None else f"{message.version} tools/list"
+        listed = (self._load().get(question) or _read(_SNAPSHOT).get(question) or {}).get("tools")
+        tools = listed if isinstance(listed, list) else []
+        tool = next((one for one in tools if isinstance(one, dict) and one.get("name") == name), None)
+        hints = None if tool is None else tool.get("annotations")
+        return tool is not None and not (isinstance(hints, dict) and hints.get("readOnlyHint") is True)
+
     def get(self, message: Message) -> Result | None:
         """What to tell `message` while the server is away; None if it is no such question."""
         if not self.serves(message):

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from memory_client import __version__
+from memory_client.writing import AwayError
 from memory_core.errors import (
     ForbiddenError,
     MemoryServiceError,
@@ -31,6 +32,7 @@ CONNECT_TIMEOUT_S = 5.0
 LONG_TIMEOUT_S = 600.0
 """For what may take the server minutes before it answers: export, import, purge."""
 
+_GATEWAY = frozenset({502, 503, 504})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -43,26 +45,35 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         return urlsplit(self.url).hostname in _LOOPBACK
 
 
+_NOT_LOCATED = Address(url="the local memory server")
+
 Locate = Callable[[], Awaitable[Address]]
 
 
 class Rest:
-    """Sends requests to one server. `locate` finds it again when nobody listens any more (a local server that left)."""
+    """Sends requests to one server. `locate` finds it again when nobody listens any more (a local server that left).
+
+    `address` None is found by `locate` when it is first needed.
+    """
 
     def __init__(
-        self, address: Address, *, headers: Mapping[str, str], timeout_s: float, locate: Locate | None = None
+        self, address: Address | None, *, headers: Mapping[str, str], timeout_s: float, locate: Locate | None = None
     ) -> None:
-        self.address = address
+        self._address = address
         self._locate = locate
         self._timeout_s = timeout_s
         self._http = httpx.AsyncClient(
             headers={"User-Agent": f"memory-client/{__version__}", "Accept": "application/json", **headers},
             timeout=self._time_limit(timeout_s),
-            verify=_trust(address.url),
+            verify=_trust("" if address is None else address.url),
             # A proxy of the environment is no way to this very machine, and would be told the key.
-            trust_env=not address.is_loopback,
+            trust_env=address is not None and not address.is_loopback,
             follow_redirects=False,
         )
+
+    @property
+    def address(self) -> Address:
+        return self._address or _NOT_LOCATED
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -106,7 +117,7 @@ class Rest:
             finally:
                 await response.aclose()
         except httpx.HTTPError as error:
-            raise UnavailableError(_sentence(error, self.address.url, limit_s)) from error
+            raise AwayError(_sentence(error, self.address.url, limit_s)) from error
         except httpx.InvalidURL as error:
             raise UnavailableError(f"{self.address.url} is no address of a server: {error}") from error
 
@@ -128,6 +139,9 @@ class Rest:
         headers: Mapping[str, str],
         limit_s: float,
     ) -> httpx.Response:
+        if self._address is None and self._locate is not None:
+            self._address = await self._locate()
+
         def request() -> httpx.Request:
             key = {} if self.address.key is None else {"X-API-Key": self.address.key}
             return self._http.build_request(
@@ -145,7 +159,7 @@ class Rest:
             # Nothing was sent yet, so sending it again cannot do it twice.
             if self._locate is None:
                 raise
-            self.address = await self._locate()
+            self._address = await self._locate()
             return await self._http.send(request(), stream=True)
 
     @staticmethod
@@ -184,6 +198,8 @@ def _failure(response: httpx.Response, url: str) -> MemoryServiceError:
     except msgspec.DecodeError:
         pass  # a proxy's page, or no memory server at all: the status is all there is to go by
     else:
+        if problem.code == UnavailableError.code:
+            return AwayError(problem.detail)
         if problem.code != "no-route":
             return error_of(problem)
     status = response.status_code
@@ -200,6 +216,8 @@ def _failure(response: httpx.Response, url: str) -> MemoryServiceError:
     if status == 429:
         wait_s = _seconds(response.headers.get("retry-after", ""))
         return RateLimitedError(f"{told}; try again in {wait_s:g} s", retry_after_s=wait_s)
+    if status in _GATEWAY:
+        return AwayError(f"{told}: the server behind it is away or starting; try again, then see its log")
     if status >= 500:
         return UnavailableError(f"{told}: the server behind it is away or starting; try again, then see its log")
     return UnavailableError(f"{told} to {response.request.url.path}: is it a memory server, and not an older one?")

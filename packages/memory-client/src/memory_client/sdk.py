@@ -21,9 +21,11 @@ import msgspec
 
 from memory_client import __version__
 from memory_client.backups import RemoteBackups
+from memory_client.delivery import Courier
 from memory_client.errors import ClientError, SettingError
 from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
 from memory_client.target import Target, header_text, resolve_target
+from memory_client.writing import AwayError, Writing
 from memory_core.changes import (
     ANYONE,
     By,
@@ -38,7 +40,7 @@ from memory_core.changes import (
     UndoReport,
     UndoRequest,
 )
-from memory_core.errors import ConflictError, InvalidError, NotFoundError, StorageFullError, UnavailableError
+from memory_core.errors import ConflictError, InvalidError, NotFoundError, StorageFullError
 from memory_core.files import replacing
 from memory_core.memories import Progress
 from memory_core.types import (
@@ -78,51 +80,66 @@ class MemoryClient:
     """`Memories` over REST. Use it with `async with`, from one event loop.
 
     `project` is the project of every request that names none; `client_id` says who stores (by default the server
-    learns nothing). `locate`, if given, finds the server again when nobody listens at `url` any more.
+    learns nothing). `locate`, if given, finds the server again when nobody listens at `url` any more; with `url` None
+    it is asked when the server is first needed. With a `courier`, what `add`, `update`, `delete` and `restore` cannot
+    deliver is kept on this machine, and they raise QueuedError.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | None,
         *,
         key: str | None = None,
         client_id: str | None = None,
         project: str | None = None,
         timeout_s: float = 30.0,
         locate: Callable[[], tuple[str, str | None]] | None = None,
+        courier: Courier | None = None,
     ) -> None:
         named = {"X-Client-ID": client_id, "X-Project-ID": project}
         headers = {name: header_text(value) for name, value in named.items() if value is not None}
         self._rest = Rest(
-            Address(url=url, key=key),
+            None if url is None else Address(url=url, key=key),
             headers=headers,
             timeout_s=timeout_s,
             locate=None if locate is None else partial(_address, locate),
         )
         self.backups = RemoteBackups(self._rest)
+        self._writing = Writing(self._rest, courier, headers)
 
     @classmethod
     async def connect(
-        cls, target: Target | None = None, *, environ: Mapping[str, str] | None = None, timeout_s: float = 30.0
+        cls,
+        target: Target | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        timeout_s: float = 30.0,
+        courier: Courier | None = None,
     ) -> Self:
-        """A client of the server that the environment names: MEMORY_SERVER, or the local one, started if need be."""
+        """A client of the server that the environment names: MEMORY_SERVER, or the local one, started if need be.
+
+        With a `courier`, which is one of the same target, the local one is started when it is first needed.
+        """
         if target is None:
             try:
                 target = resolve_target(os.environ if environ is None else environ)
             except SettingError as error:
                 raise InvalidError(str(error)) from error
         project = None if target.project is None else target.project.id
-        if target.url is not None:
-            return cls(target.url, key=target.key, client_id=target.client_id, project=project, timeout_s=timeout_s)
-        locate = local_locator(target)
-        address = await _address(locate)
+        url, key, locate = target.url, target.key, None
+        if url is None:
+            locate = local_locator(target)
+            if courier is None:
+                address = await _address(locate)
+                url, key = address.url, address.key
         return cls(
-            address.url,
-            key=address.key,
+            url,
+            key=key,
             client_id=target.client_id,
             project=project,
             timeout_s=timeout_s,
             locate=locate,
+            courier=courier,
         )
 
     async def __aenter__(self) -> Self:
@@ -141,37 +158,44 @@ class MemoryClient:
         return self._rest.address.url
 
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
-        return await self._rest.call("POST", "/memories", Kept, body=new, headers=_said(by))
+        return await self._writing.soon("add", "POST", "/memories", Kept, body=new, headers=_said(by))
 
     async def get(self, memory_id: str) -> Memory:
         return await self._rest.call("GET", _at(memory_id), Memory)
 
     async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Memory:
-        return await self._rest.call("PATCH", _at(memory_id), Memory, body=patch, headers=_said(by))
+        return await self._writing.soon(
+            f"update {memory_id}", "PATCH", _at(memory_id), Memory, body=patch, headers=_said(by)
+        )
 
     async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:
-        return (await self._rest.call("DELETE", _at(memory_id), Deleted, headers=_said(by))).memory
+        return (
+            await self._writing.soon(f"delete {memory_id}", "DELETE", _at(memory_id), Deleted, headers=_said(by))
+        ).memory
 
     async def restore(self, memory_id: str, *, revision: int | None = None, by: By = ANYONE) -> Memory:
         params = [] if revision is None else [("revision", str(revision))]
         path = f"{_at(memory_id)}/restore"
-        return await self._rest.call("POST", path, Memory, params=params, headers=_said(by))
+        verb = f"restore {memory_id}"
+        return await self._writing.soon(verb, "POST", path, Memory, params=params, headers=_said(by))
 
     async def history(self, memory_id: str) -> History:
         return await self._rest.call("GET", f"{_at(memory_id)}/history", History)
 
     async def undo(self, asked: UndoRequest, *, by: By = ANYONE) -> UndoReport:
         headers = _said(by)
-        return await self._rest.call("POST", "/undo", UndoReport, body=asked, headers=headers, timeout_s=LONG_TIMEOUT_S)
+        return await self._writing.now(
+            "POST", "/undo", UndoReport, body=asked, headers=headers, timeout_s=LONG_TIMEOUT_S
+        )
 
     async def review(self, query: ReviewQuery) -> Review:
         return await self._rest.call("GET", "/review", Review, params=query_params(query))
 
     async def settle(self, asked: Settlement, *, by: By = ANYONE) -> Settled:
-        return await self._rest.call("POST", "/review/settle", Settled, body=asked, headers=_said(by))
+        return await self._writing.now("POST", "/review/settle", Settled, body=asked, headers=_said(by))
 
     async def empty_trash(self, query: TrashQuery) -> TrashReport:
-        return await self._rest.call("POST", "/trash/empty", TrashReport, body=query, timeout_s=LONG_TIMEOUT_S)
+        return await self._writing.now("POST", "/trash/empty", TrashReport, body=query, timeout_s=LONG_TIMEOUT_S)
 
     async def list(self, query: ListQuery) -> MemoryPage:
         return await self._rest.call("GET", "/memories", MemoryPage, params=query_params(query))
@@ -192,16 +216,16 @@ class MemoryClient:
     async def purge(self, query: PurgeQuery, *, by: By = ANYONE) -> PurgeReport:
         headers = _said(by)
         path = "/memories/purge"
-        return await self._rest.call("POST", path, PurgeReport, body=query, headers=headers, timeout_s=LONG_TIMEOUT_S)
+        return await self._writing.now("POST", path, PurgeReport, body=query, headers=headers, timeout_s=LONG_TIMEOUT_S)
 
     async def backfill(self) -> BackfillReport:
-        return await self._rest.call("POST", "/embeddings/backfill", BackfillReport)
+        return await self._writing.now("POST", "/embeddings/backfill", BackfillReport)
 
     async def models(self) -> ModelList:
         return await self._rest.call("GET", "/models", ModelList)
 
     async def use_model(self, choice: ModelChoice) -> EmbeddingStatus:
-        return await self._rest.call("POST", "/models/use", EmbeddingStatus, body=choice)
+        return await self._writing.now("POST", "/models/use", EmbeddingStatus, body=choice)
 
     async def health(self) -> Health:
         return await self._rest.call("GET", "/health", Health)
@@ -291,5 +315,5 @@ async def _address(locate: Callable[[], tuple[str, str | None]]) -> Address:
     try:
         url, key = await asyncio.to_thread(locate)
     except ClientError as error:
-        raise UnavailableError(str(error)) from error
+        raise AwayError(str(error)) from error
     return Address(url=url, key=key)

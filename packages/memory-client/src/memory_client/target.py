@@ -11,6 +11,8 @@ from memory_client.errors import SettingError
 from memory_core.project import Project, identify
 
 LOCAL = "local"
+OUTBOX_FOLDER = "outbox"
+"""In the data directory: what is kept there while a server is away."""
 
 # What `urllib.parse.quote(…, safe="/:@.-_~ ")` leaves as it is; that import would cost a start 5 ms.
 _HEADER_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/:@.-_~ ")

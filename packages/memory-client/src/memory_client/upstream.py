@@ -155,10 +155,14 @@ class NoServer:
 Upstream = RemoteServer | LocalServer | NoServer
 
 
-def _headers(target: Target, user_agent: str) -> dict[str, str]:
+def mcp_headers(target: Target) -> dict[str, str]:
+    """What every message has among its headers, whoever sends it and when."""
     return {
-        "User-Agent": user_agent,
         "Accept": "application/json, text/event-stream",
         "Content-Type": "application/json",
         **target.identity_headers(),
     }
+
+
+def _headers(target: Target, user_agent: str) -> dict[str, str]:
+    return {"User-Agent": user_agent, **mcp_headers(target)}

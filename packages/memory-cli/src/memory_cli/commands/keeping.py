@@ -60,7 +60,7 @@ async def add(
         topic_key=topic,
         supersedes=supersedes,
     )
-    async with session.memories() as memories:
+    async with session.memories(keeping=True) as memories:
         memory = await memories.add(new, by=because(reason))
     session.out.give(memory, kept(memory) if session.out.is_terminal else short_id(memory))
     if not session.out.as_json:
@@ -113,14 +113,14 @@ async def update(
     )
     if not patch.changes():
         raise InvalidError("nothing to change: name what should be another, such as --content, --type or --tags")
-    async with session.memories() as memories:
+    async with session.memories(keeping=True) as memories:
         memory = await memories.update(memory_id, patch, by=because(reason))
     session.out.give(memory, memory_in_full(memory) if session.out.is_terminal else short_id(memory))
 
 
 async def delete(memory_id: Id, /, *, reason: Reason = None, session: Here) -> None:
     """Move a memory to the trash; `restore` brings it back."""
-    async with session.memories() as memories:
+    async with session.memories(keeping=True) as memories:
         memory = await memories.delete(memory_id, by=because(reason))
     name = short_id(memory)
     session.out.give(memory, f"Moved {name} to the trash; `claude-memory restore {name}` brings it back")
@@ -135,7 +135,7 @@ async def restore(
     session: Here,
 ) -> None:
     """Bring a memory back from the trash, or back to what it was."""
-    async with session.memories() as memories:
+    async with session.memories(keeping=True) as memories:
         memory = await memories.restore(memory_id, revision=revision, by=because(reason))
     name = short_id(memory)
     said = "from the trash" if revision is None else f"to what it was at revision {revision}"

@@ -7,12 +7,13 @@ import msgspec
 from cyclopts import Parameter
 
 from memory_cli import handover
+from memory_cli.commands.outbox import counts, counts_text
 from memory_cli.options import Here
 from memory_cli.render import embedding_text, reranker_text, status_text
 from memory_cli.session import Session
 from memory_client import __version__
 from memory_client.errors import ClientError
-from memory_core.errors import InvalidError, NotFoundError, UnavailableError
+from memory_core.errors import InvalidError, MemoryServiceError, NotFoundError, UnavailableError
 from memory_core.types import Health, Scope, Stats
 
 
@@ -30,6 +31,8 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     stats: Stats
     pid: int | None = None
     data_dir: str | None = None
+    waiting: int = 0
+    refused: int = 0
 
 
 async def project(*, session: Here) -> None:
@@ -48,7 +51,15 @@ async def project(*, session: Here) -> None:
 async def status(*, session: Here) -> None:
     """Show the server in use: where it is, its version, its model, what is pending. Starts nothing."""
     target = session.target
-    report = await (_remote_status(session) if target.url is not None else _local_status(session))
+    waiting, refused = counts(session)
+    try:
+        report = await (_remote_status(session) if target.url is not None else _local_status(session))
+    except MemoryServiceError:
+        if waiting or refused:
+            session.out.note(f"outbox: {counts_text(waiting, refused)}; see claude-memory outbox list")
+        raise
+    waiting, refused = counts(session)
+    report = msgspec.structs.replace(report, waiting=waiting, refused=refused)
     rows = {
         "server": report.url,
         "pid": "" if report.pid is None else str(report.pid),
@@ -58,6 +69,7 @@ async def status(*, session: Here) -> None:
         "embeddings": embedding_text(report.health.embedding),
         "reranker": reranker_text(report.health.reranker),
         "memories": f"{report.stats.total_memories:,}",
+        "outbox": counts_text(waiting, refused),
         "project": session.project_id or "none here",
         "client": target.client_id,
     }

@@ -43,6 +43,7 @@ def run(settings: ServerSettings) -> None:
             threads=settings.threads,
             memory_limit=settings.memory_limit,
             fusion=settings.fusion,
+            trash_days=settings.trash_days or None,
             backup_dir=settings.backup_dir,
             backup_keep=settings.backup_keep,
         )

@@ -65,6 +65,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         Fusion,
         Option("MEMORY_FUSION", "how hybrid search joins words and meaning: by scores, or by reciprocal ranks (worse)"),
     ] = Fusion.SCORES
+    trash_days: Annotated[
+        int, Option("MEMORY_TRASH_DAYS", "days after which the trash is emptied; 0: never"), Meta(ge=0, le=36_500)
+    ] = 30
     api_key: Annotated[str | None, Option("MEMORY_API_KEY", "the key that callers must send", secret=True)] = None
     cors_origins: Annotated[
         tuple[str, ...], Option("CORS_ORIGINS", "web origins that may call, by comma, or *; none by default")

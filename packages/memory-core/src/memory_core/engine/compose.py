@@ -26,6 +26,7 @@ from memory_core.engine.ports import Embedder, EmbedderOptions, Reranker, Store,
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.service import MemoryService
 from memory_core.engine.transfer import Parquet
+from memory_core.engine.writing import TRASH_DAYS
 from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError, UnavailableError
 from memory_core.types import Fusion, ModelInfo
 
@@ -60,6 +61,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     fusion: Fusion = Fusion.SCORES
     backup_dir: Path | None = None  # null: a folder in `data_dir`
     backup_keep: int = KEEP
+    trash_days: int | None = TRASH_DAYS  # null: nothing is ever removed from the trash
 
 
 def open_engine(options: EngineOptions) -> MemoryService:
@@ -95,6 +97,7 @@ def open_engine(options: EngineOptions) -> MemoryService:
         ),
         version=version(_DISTRIBUTION),
         ranking=Ranking(fusion=options.fusion),
+        trash_days=options.trash_days,
         reranking=reranking,
         backups=_backups(options, store),
     )

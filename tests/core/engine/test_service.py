@@ -3,23 +3,13 @@
 import asyncio
 import itertools
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from memory_core.engine.catalog import Catalog
-from memory_core.engine.compose import check_embedder
-from memory_core.engine.embedding import EmbeddingQueue
-from memory_core.engine.lexical import indexed_text
-from memory_core.engine.parquet import read_parquet, write_parquet
-from memory_core.engine.ports import EmbeddedEntry, Embedder, StoreOptions
-from memory_core.engine.service import MemoryService
-from memory_core.engine.stores.duckdb import open_store
-from memory_core.engine.transfer import Parquet
+from memory_core.engine.parquet import write_parquet
+from memory_core.engine.ports import EmbeddedEntry, Embedder
 from memory_core.errors import AmbiguousIdError, ModelUnavailableError, NotFoundError, UnavailableError
 from memory_core.types import (
     ContextQuery,
@@ -33,51 +23,10 @@ from memory_core.types import (
     SearchQuery,
 )
 from support.samples import a_memory
+from support.services import NOON, Clock, counting_ids, opened, until
 from support.toys import ToyEmbedder
 
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 EVERYWHERE = Scope(global_search=True)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-def _nothing() -> Embedder:
-    raise AssertionError("embedding is off")
-
-
-@asynccontextmanager
-async def opened(
-    folder: Path, load: Callable[[], Embedder] | None = None, **options: Any
-) -> AsyncIterator[MemoryService]:
-    store = open_store("", StoreOptions(data_dir=folder))
-    loaded = load or _nothing
-    queue = EmbeddingQueue(store, lambda _: loaded(), indexed_text, embedder="toy" if load else None)
-    catalog = Catalog(fixed=False, check=check_embedder, installed=list)
-    service = MemoryService(store, queue, Parquet(write_parquet, read_parquet), catalog, version="1.2.3", **options)
-    await service.start()
-    try:
-        yield service
-    finally:
-        await service.close()
-
-
-async def until(service: MemoryService, state: EmbeddingState, *, pending: int = 0) -> None:
-    async with asyncio.timeout(30):
-        while True:
-            embedding = (await service.health()).embedding
-            if embedding.state is state and embedding.pending == pending:
-                return
-            await asyncio.sleep(0.01)
-
-
-def counting_ids(*ids: str) -> Callable[[], str]:
-    return iter(f"{memory_id:0<32}" for memory_id in ids).__next__
 
 
 # ── Ids ──

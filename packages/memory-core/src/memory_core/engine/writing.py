@@ -81,13 +81,12 @@ class Writing:
         alike, compared = self._alike(memory, vector)
 
         def work(tx: Transaction) -> Kept:
-            self._changes.expire(tx)  # what is over is no repeat
             kept = self._changes.add(tx, memory, by, supersedes=superseded, alike=alike)
             if not compared and kept.outcome is not Outcome.UNCHANGED:
                 tx.remember_uncompared([kept.id])
             return kept
 
-        return once(self._store, by, ("add", new), Kept, work, at=memory.created_at)
+        return once(self._store, by, ("add", new), Kept, self._timely(work), at=memory.created_at)
 
     def _alike(self, memory: Memory, vector: QueryVector | None) -> tuple[tuple[Alike, ...], bool]:
         """What is nearly the same, and whether meaning was compared too."""
@@ -184,9 +183,19 @@ class Writing:
         return await self._done(by, (*asked, whole), Memory, lambda tx: work(tx, whole))
 
     async def _done(self, by: By, asked: tuple[object, ...], kind: type[T], work: Callable[[Transaction], T]) -> T:
-        result = await self._threads.write(lambda: once(self._store, by, asked, kind, work, at=self._clock()))
+        timely = self._timely(work)
+        result = await self._threads.write(lambda: once(self._store, by, asked, kind, timely, at=self._clock()))
         self._embeddings.notify()
         return result
+
+    def _timely(self, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
+        """`work`, after what is over has gone to the trash: it is no repeat, and cannot be changed."""
+
+        def done(tx: Transaction) -> T:
+            self._changes.expire(tx)
+            return work(tx)
+
+        return done
 
     async def _seen(self, question: Callable[[Sight], T]) -> T:
         """Ask the store; `question` is given how to look at a scope, so that nothing is seen whose time is over."""

@@ -1,0 +1,62 @@
+"""The real service on a real store in a folder, with a clock that a test sets and a model small enough to read."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from memory_core.engine.catalog import Catalog
+from memory_core.engine.compose import check_embedder
+from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.lexical import indexed_text
+from memory_core.engine.parquet import read_parquet, write_parquet
+from memory_core.engine.ports import Embedder, Store, StoreOptions
+from memory_core.engine.service import MemoryService
+from memory_core.engine.stores.duckdb import open_store
+from memory_core.engine.transfer import Parquet
+from memory_core.types import EmbeddingState
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def _nothing() -> Embedder:
+    raise AssertionError("embedding is off")
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path, load: Callable[[], Embedder] | None = None, *, store: Store | None = None, **options: Any
+) -> AsyncIterator[MemoryService]:
+    store = store or open_store("", StoreOptions(data_dir=folder))
+    loaded = load or _nothing
+    queue = EmbeddingQueue(store, lambda _: loaded(), indexed_text, embedder="toy" if load else None)
+    catalog = Catalog(fixed=False, check=check_embedder, installed=list)
+    service = MemoryService(store, queue, Parquet(write_parquet, read_parquet), catalog, version="1.2.3", **options)
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.close()
+
+
+async def until(service: MemoryService, state: EmbeddingState, *, pending: int = 0) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            embedding = (await service.health()).embedding
+            if embedding.state is state and embedding.pending == pending:
+                return
+            await asyncio.sleep(0.01)
+
+
+def counting_ids(*ids: str) -> Callable[[], str]:
+    return iter(f"{memory_id:0<32}" for memory_id in ids).__next__

@@ -4,15 +4,17 @@ What is found is told and linked, and changes nothing: embeddings hardly see dig
 port are another memory.
 """
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from memory_core.changes import Alike
 from memory_core.engine.likeness import Likeness, compare
-from memory_core.engine.ports import QueryVector, Store
+from memory_core.engine.ports import Candidate, QueryVector, Store
 from memory_core.engine.searching import probe_of
 from memory_core.types import Memory, Scope
 
-CANDIDATES = 8
+CANDIDATES = 5
 MOST = 3
 _SHOWN_CHARS = 200
 
@@ -29,11 +31,18 @@ class Alikes(Struct, frozen=True):
         noise = 0.0 if vector is None else vector.noise
         pairs = [
             (each.memory, compare(new.content, each.memory.content, cosine=each.cosine, noise=noise))
-            for each in found
+            for each in _best(found)
             if each.memory.id != new.id
         ]
         alike = [_alike(memory, like) for memory, like in pairs if like is not None]
         return tuple(sorted(alike, key=lambda one: -one.similarity)[:MOST])
+
+
+def _best(found: Sequence[Candidate]) -> list[Candidate]:
+    """Of each side the first: comparing two texts closely costs more than finding them."""
+    by_words = sorted(found, key=lambda each: -each.bm25)[:CANDIDATES]
+    by_meaning = sorted(found, key=lambda each: -(each.cosine or 0.0))[:CANDIDATES]
+    return list({each.memory.id: each for each in (*by_words, *by_meaning)}.values())
 
 
 def _alike(memory: Memory, like: Likeness) -> Alike:

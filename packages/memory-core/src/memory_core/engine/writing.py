@@ -183,8 +183,10 @@ class Writing:
         return await self._done(by, (*asked, whole), Memory, lambda tx: work(tx, whole))
 
     async def _done(self, by: By, asked: tuple[object, ...], kind: type[T], work: Callable[[Transaction], T]) -> T:
-        timely = self._timely(work)
-        result = await self._threads.write(lambda: once(self._store, by, asked, kind, timely, at=self._clock()))
+        def done() -> T:
+            return once(self._store, by, asked, kind, self._timely(work), at=self._clock())
+
+        result = await self._threads.write(done)
         self._embeddings.notify()
         return result
 
@@ -195,7 +197,7 @@ class Writing:
             self._changes.expire(tx)
             return work(tx)
 
-        return done
+        return done if self._is_due() else work
 
     async def _seen(self, question: Callable[[Sight], T]) -> T:
         """Ask the store; `question` is given how to look at a scope, so that nothing is seen whose time is over."""
@@ -203,16 +205,19 @@ class Writing:
 
     def _sight(self) -> Sight:
         """As things are, once what is over has gone to the trash; on a full disk, as of now."""
-        now, due = self._clock(), self._store.next_expiry()
-        if due is None or due > now:
+        if not self._is_due():
             return _as_it_is
         try:
             with self._store.transaction() as tx:
                 self._changes.expire(tx)
         except StorageFullError as full:
             _log.warning("what has expired is hidden and waits for room in the trash: %s", full)
-            return _as_of(now)
+            return _as_of(self._clock())
         return _as_it_is
+
+    def _is_due(self) -> bool:
+        due = self._store.next_expiry()
+        return due is not None and due <= self._clock()
 
     def _resolve(self, memory_id: str) -> str:
         beginning = ids.prefix(memory_id)

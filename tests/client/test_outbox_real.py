@@ -2,10 +2,13 @@
 
 import socket
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from memory_client.outbox import outbox_of, written
+from memory_client.target import resolve_target
 from support.bridges import bridge, machine, text_of
 from support.machines import Machine
 from support.servers import running_server
@@ -55,3 +58,21 @@ def test_from_the_shell(lossy: str, tmp_path: Path) -> None:
     for _ in range(LOST):
         machine.run("outbox", "flush")
     assert machine.run("list", "-g").out.count("We deploy on Fridays") == 1
+
+
+def test_a_memory_is_as_old_as_its_writing_and_not_as_its_delivery(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with running_server(tmp_path / "server") as server:
+        machine = Machine(home, MEMORY_SERVER=server.url)
+        target = resolve_target({"MEMORY_SERVER": server.url, "HOME": str(home)})
+        entry = written(
+            "add", "POST", "/memories", {"Content-Type": "application/json"}, b'{"content": "said long ago"}'
+        )
+        entry.at -= 2 * 24 * 3600
+        outbox_of(target).keep(entry)
+
+        assert machine.run("outbox", "flush").code == 0
+
+        (memory,) = machine.run("list", "-g", "--json").json["memories"]
+    age = datetime.now(UTC) - datetime.fromisoformat(memory["created_at"])
+    assert timedelta(days=2) <= age < timedelta(days=2, hours=1)

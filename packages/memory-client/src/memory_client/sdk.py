@@ -288,7 +288,8 @@ def _file_errors(path: Path) -> Iterator[None]:
 
 def _said(by: By) -> dict[str, str]:
     """What `by` says, as headers. The key is not among them: the server knows whose it is."""
-    named = {"X-Client-ID": by.client_id, "X-Reason": by.reason}
+    ago = str(by.ago_s) if by.ago_s else None
+    named = {"X-Client-ID": by.client_id, "X-Reason": by.reason, "X-Written-Ago": ago}
     said = {name: header_text(value) for name, value in named.items() if value is not None}
     return said if by.request is None else said | {"Idempotency-Key": by.request}
 

@@ -13,6 +13,7 @@ from memory_core.errors import InvalidError
 from memory_core.types import Memory
 
 MAX_REQUEST_KEY = 128
+MAX_AGO_S = 10 * 366 * 24 * 3600
 
 
 class Action(StrEnum):
@@ -33,16 +34,19 @@ class Action(StrEnum):
 class By(Struct, frozen=True, kw_only=True):
     """Who makes a change and why. `request` is the key by which the same request is known when it comes again.
 
-    A server fills in `key`, the caller's key by its hint, and takes no caller's word for it.
+    A server fills in `key`, the caller's key by its hint, and takes no caller's word for it. `ago_s` is for how many
+    seconds the request waited on the way, such as on a laptop without a network: a memory was created that long ago.
     """
 
     client_id: str | None = None
     key: str | None = None
     reason: str | None = None
     request: str | None = None
+    ago_s: int = 0
 
     def __post_init__(self) -> None:
         checks.names(self, "client_id", "key", "reason")
+        checks.between("ago_s", self.ago_s, 0, MAX_AGO_S)
         given = self.request
         if given is not None and not (0 < len(given) <= MAX_REQUEST_KEY and given.isascii() and given.isprintable()):
             raise InvalidError(f"an idempotency key is 1 to {MAX_REQUEST_KEY} printable ASCII characters")

@@ -29,7 +29,7 @@ from memory_server.settings import ServerSettings
 
 CORS_HEADERS = (
     "authorization", "content-type", "x-api-key", "x-client-id", "x-project-id", "x-reason",
-    "idempotency-key",
+    "idempotency-key", "x-written-ago",
     "mcp-protocol-version", "mcp-method", "mcp-name",
 )  # fmt: skip
 

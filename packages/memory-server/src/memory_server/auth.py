@@ -106,8 +106,15 @@ def caller_of(request: Request) -> Caller:
         key=request.state.principal.key_hint,
         reason=_claim(request.headers, "x-reason"),
         request=request.headers.get("idempotency-key"),
+        ago_s=_seconds(request.headers.get("x-written-ago", "0")),
     )
     return Caller(claims=claims, by=by)
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 12):
+        raise InvalidError("x-written-ago is a whole number of seconds")
+    return int(text)
 
 
 def _claim(headers: Mapping[str, str], name: str) -> str | None:

@@ -25,6 +25,12 @@ _ABOUT = (
 _TEXT = {"type": "string"}
 _HEADERS = (
     {"name": "Idempotency-Key", "in": "header", "schema": _TEXT, "description": "The same key again: done once"},
+    {
+        "name": "X-Written-Ago",
+        "in": "header",
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "Seconds that the request waited on its way; a memory was created that long ago",
+    },
     {"name": "X-Reason", "in": "header", "schema": _TEXT, "description": "Why, percent-encoded; kept in the history"},
 )
 Json = dict[str, Any]  # there is no narrower type for it

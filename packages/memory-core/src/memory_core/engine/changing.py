@@ -5,7 +5,7 @@ request that comes twice is answered once is in `once`; taking changes back is i
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from msgspec import UNSET, Struct, structs
@@ -37,18 +37,19 @@ class Changes(Struct, frozen=True):
     clock: Callable[[], datetime]
     new_id: Callable[[], str] = ids.new_id
 
-    def born(self, new: NewMemory) -> Memory:
+    def born(self, new: NewMemory, *, ago_s: int = 0) -> Memory:
         """As it is to be kept. Raises InvalidError where its time would be over at once."""
         now = self.clock()
+        began = now - timedelta(seconds=ago_s)
         if new.expires_at is not None and new.expires_at <= now:
             raise InvalidError(f"expires_at is {new.expires_at:%Y-%m-%d %H:%M} UTC, which has passed")
         fields = structs.asdict(new) | {"project_id": None if new.project_id is UNSET else new.project_id}
         del fields["supersedes"]
-        return Memory(id=self.new_id(), created_at=now, updated_at=now, **fields)
+        return Memory(id=self.new_id(), created_at=began, updated_at=began, **fields)
 
     def add(self, tx: Transaction, memory: Memory, by: By, *, supersedes: str | None, alike: Sequence[Alike]) -> Kept:
         """`alike` are those that were found before."""
-        now = memory.created_at
+        now = self.clock()
         batch_id = None if supersedes is None else new_batch(Action.SUPERSEDE)
         kept, outcome = self._here_already(tx, memory, act(Action.UPDATE, now, by, batch_id))
         if kept is None:

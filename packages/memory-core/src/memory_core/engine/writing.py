@@ -69,7 +69,7 @@ class Writing:
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
         if by.client_id is None:
             by = structs.replace(by, client_id=new.client_id)
-        memory = self._changes.born(new)
+        memory = self._changes.born(new, ago_s=by.ago_s)
         vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
         kept = await self._threads.write(self._add, new, memory, vector, by)
         self._embeddings.notify()
@@ -86,7 +86,7 @@ class Writing:
                 tx.remember_uncompared([kept.id])
             return kept
 
-        return once(self._store, by, ("add", new), Kept, self._timely(work), at=memory.created_at)
+        return once(self._store, by, ("add", new), Kept, self._timely(work), at=self._clock())
 
     def _alike(self, memory: Memory, vector: QueryVector | None) -> tuple[tuple[Alike, ...], bool]:
         """What is nearly the same, and whether meaning was compared too."""

@@ -30,7 +30,7 @@ from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.once import REMEMBERED, once
 from memory_core.engine.ports import ModelChangedError, QueryVector, Store, Transaction
 from memory_core.engine.threads import Threads
-from memory_core.errors import NotFoundError, StorageFullError
+from memory_core.errors import NotFoundError, StorageFullError, UnavailableError
 from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeQuery, PurgeReport, Scope
 
 _log = logging.getLogger(__name__)
@@ -204,14 +204,14 @@ class Writing:
         return await self._threads.read(lambda: question(self._sight()))
 
     def _sight(self) -> Sight:
-        """As things are, once what is over has gone to the trash; on a full disk, as of now."""
+        """As things are, once what is over has gone to the trash; where the disk takes no writes, as of now."""
         if not self._is_due():
             return _as_it_is
         try:
             with self._store.transaction() as tx:
                 self._changes.expire(tx)
-        except StorageFullError as full:
-            _log.warning("what has expired is hidden and waits for room in the trash: %s", full)
+        except (StorageFullError, UnavailableError) as refusal:
+            _log.warning("what has expired is hidden, and goes to the trash later: %s", refusal)
             return _as_of(self._clock())
         return _as_it_is
 

@@ -5,12 +5,14 @@ from typing import Annotated
 from cyclopts import App, Group, Parameter
 from msgspec import UNSET
 
+from memory_cli.commands import keeping
 from memory_cli.options import Global, Here, Id, Limit, Reason, because, flag
 from memory_cli.render import history_text, memory_in_full, review_text, short_id, trash_text, undo_text
-from memory_core.changes import Decision, ReviewQuery, Settled, Settlement, TrashQuery, UndoRequest
+from memory_core.changes import Action, Decision, ReviewQuery, Settled, Settlement, TrashQuery, UndoRequest
 from memory_core.types import ListQuery
 
-_BATCH_MARK = "-"
+_ACTIONS = frozenset(action.value for action in Action)
+"""What the names of batches begin with; ids may have hyphens too."""
 
 
 async def history(memory_id: Id, /, *, session: Here) -> None:
@@ -32,7 +34,7 @@ async def undo(
     """Take a change back; a purge, an import or a merge as a whole. Undoing that brings it back again."""
     if target is None:
         asked = UndoRequest()
-    elif _BATCH_MARK in target:
+    elif target.partition("-")[0] in _ACTIONS:
         asked = UndoRequest(batch_id=target)
     else:
         asked = UndoRequest(memory_id=target)
@@ -129,12 +131,7 @@ async def list_trash(*, limit: Limit = 20, everywhere: Global = False, session: 
         session.out.note(f"there is more; claude-memory list --trash --cursor {page.next_cursor}")
 
 
-@trash.command
-async def restore(memory_id: Id, /, *, reason: Reason = None, session: Here) -> None:
-    """Bring a memory back from the trash."""
-    async with session.memories() as store:
-        memory = await store.restore(memory_id, by=because(reason))
-    session.out.give(memory, f"Brought {short_id(memory)} back from the trash")
+trash.command(keeping.restore, name="restore")
 
 
 @trash.command

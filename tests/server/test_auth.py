@@ -23,6 +23,9 @@ ROUTES = [
     ("GET", "/review"),
     ("POST", "/review/settle"),
     ("POST", "/trash/empty"),
+    ("POST", "/admin/backup"),
+    ("GET", "/admin/backups"),
+    ("POST", "/admin/backups/20261125T000000.000Z/verify"),
     ("GET", "/stats"),
     ("GET", "/context"),
     ("POST", "/embeddings/backfill"),
@@ -44,7 +47,7 @@ def test_every_route_is_in_this_table(server: RunningServer) -> None:
     answer = httpx.get(f"{server.url}/openapi.json", headers={"X-API-Key": KEY}).json()
 
     served = {(method.upper(), path) for path, methods in answer["paths"].items() for method in methods}
-    tested = {(method, path.replace("0123456789ab", "{memory_id}")) for method, path in ROUTES}
+    tested = {(method, path.replace("0123456789ab", "{memory_id}").replace("20261125T000000.000Z", "{name}")) for method, path in ROUTES}
     assert served - {("GET", "/health")} <= tested
 
 

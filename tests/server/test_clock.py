@@ -30,8 +30,7 @@ class Clock:
 
 @asynccontextmanager
 async def served(folder: Path, clock: Clock) -> AsyncIterator[httpx.AsyncClient]:
-    service = open_engine(EngineOptions(data_dir=folder, embedder="none", threads=1))
-    service._clock = clock
+    service = open_engine(EngineOptions(data_dir=folder, embedder="none", threads=1), clock=clock)
     app = create_app(service, ServerSettings(data_dir=folder, limit_reads="off", limit_writes="off"))
     transport = httpx.ASGITransport(app)
     async with (

@@ -77,8 +77,8 @@ class Opened:
     async def search(self, text: str = "memory number 7") -> SearchResult:
         return await self.service.search(SearchQuery(query=text))
 
-    async def fill(self, count: int) -> None:
-        for number in range(count):
+    async def fill(self, count: int, *, begin: int = 0) -> None:
+        for number in range(begin, begin + count):
             await self.service.add(NewMemory(content=f"memory number {number}"))
 
     async def until(self, condition: Callable[[Health], bool]) -> Health:
@@ -228,7 +228,7 @@ async def test_started_anew_where_the_model_before_is_gone_a_search_says_that_it
         shelf["b"].may_embed.hold()
         await desk.service.backfill()
         assert await asyncio.to_thread(shelf["b"].may_embed.reached.wait, LONG_S)
-        await desk.fill(30)  # together more than a search would wait for
+        await desk.fill(30, begin=5 * BATCH)  # together more than a search would wait for
         found = await desk.search()
         assert found.notice == f"{5 * BATCH + 30} memories have no embedding yet and can be found by keyword only"
         assert found.results[0].content == "memory number 7"

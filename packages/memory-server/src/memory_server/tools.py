@@ -51,8 +51,8 @@ class AddArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     )
     certainty_score: Score = DEFAULT_SCORE
     quality_score: Score = DEFAULT_SCORE
-    supersedes: Annotated[str, Meta(description="Id of what this replaces")] | None = None
-    topic_key: Annotated[str, Meta(description="A later add with it updates")] | None = None
+    supersedes: Annotated[str, Meta(description="Id it replaces")] | None = None
+    topic_key: Annotated[str, Meta(description="Same key: updates")] | None = None
     expires_at: datetime | None = None
 
 

@@ -5,7 +5,8 @@ Opening is quick: models are loaded later, in threads of their own.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, distribution, entry_points, version
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     trash_days: int | None = TRASH_DAYS  # null: nothing is ever removed from the trash
 
 
-def open_engine(options: EngineOptions) -> MemoryService:
+def open_engine(
+    options: EngineOptions, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> MemoryService:
     """Open the store; `start` of the service then begins to load the model.
 
     Raises InvalidError for a word that names nothing, UnavailableError where a part is not installed or the store is
@@ -96,6 +99,7 @@ def open_engine(options: EngineOptions) -> MemoryService:
             installed=lambda: _installed(_embedder_options(options)),
         ),
         version=version(_DISTRIBUTION),
+        clock=clock,
         ranking=Ranking(fusion=options.fusion),
         trash_days=options.trash_days,
         reranking=reranking,

@@ -19,6 +19,7 @@ from memory_core.types import (
     Memory,
     MemoryPatch,
     NewMemory,
+    PurgeQuery,
     Scope,
     SearchMode,
     SearchQuery,
@@ -259,3 +260,21 @@ async def test_being_found_changes_nothing_of_a_memory(tmp_path: Path) -> None:
 
         assert await service.get(kept.id) == kept
         assert (await service.history(kept.id)).count == 1
+
+
+async def test_the_last_change_of_a_client_is_taken_back_as_a_whole(tmp_path: Path) -> None:
+    clock, laptop, desk = Clock(), By(client_id="laptop"), By(client_id="desk")
+    async with opened(tmp_path, clock=clock) as service:
+        for number in range(3):
+            await service.add(NewMemory(content=f"plum {number}"), by=laptop)
+        clock.now = NOON + HOUR
+        await service.purge(PurgeQuery(content_contains="plum", dry_run=False), by=laptop)
+        clock.now = NOON + 2 * HOUR
+        await service.add(NewMemory(content="pear"), by=desk)
+
+        undone = await service.undo(UndoRequest(), by=laptop)
+
+        assert (undone.action, undone.undone) == (Action.PURGE, 3)
+        assert await seen(service, "plum") == {"plum 0", "plum 1", "plum 2"}
+        with pytest.raises(NotFoundError, match="phone has changed nothing that could be undone"):
+            await service.undo(UndoRequest(), by=By(client_id="phone"))

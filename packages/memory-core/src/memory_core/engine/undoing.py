@@ -40,10 +40,14 @@ def undo_batch(tx: Transaction, batch_id: str, by: By, now: datetime) -> UndoRep
 
 
 def undo_last(tx: Transaction, by: By, now: datetime) -> UndoReport:
+    """The last change that the client of `by` made, all of it."""
     memory_id = tx.last_changed_by(by.client_id)
     if memory_id is None:
         raise NotFoundError(f"{by.client_id or 'this client'} has changed nothing that could be undone")
-    return undo_change(tx, memory_id, by, now)
+    latest = tx.latest(memory_id)
+    if latest.batch_id is not None:
+        return undo_batch(tx, latest.batch_id, by, now)
+    return _undo(tx, [latest], latest.action, (), by, now)
 
 
 def restore(tx: Transaction, memory_id: str, revision: int | None, by: By, now: datetime) -> Memory:

@@ -22,6 +22,7 @@ import msgspec
 from memory_client import __version__
 from memory_client.backups import RemoteBackups
 from memory_client.delivery import Courier
+from memory_client.doctor import RemoteDoctor
 from memory_client.errors import ClientError, SettingError
 from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
 from memory_client.target import Target, header_text, resolve_target
@@ -105,6 +106,7 @@ class MemoryClient:
             locate=None if locate is None else partial(_address, locate),
         )
         self.backups = RemoteBackups(self._rest)
+        self.doctor = RemoteDoctor(self._rest)
         self._writing = Writing(self._rest, courier, headers)
 
     @classmethod

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route as AsgiRoute
 
 from memory_core.backups import Backups
+from memory_core.diagnosis import Doctor
 from memory_core.errors import InvalidError
 from memory_core.memories import Memories
 from memory_server.access_log import AccessLogMiddleware
@@ -20,6 +21,7 @@ from memory_server.activity import Activity, ActivityMiddleware, leave_when_idle
 from memory_server.auth import AuthMiddleware
 from memory_server.backups import BackupRoutes
 from memory_server.deferred import Deferred, Endpoint
+from memory_server.diagnosis import DiagnosisRoutes
 from memory_server.guard import GuardMiddleware, allowed_hosts
 from memory_server.limits import LimitMiddleware, Limits
 from memory_server.openapi import Documented
@@ -35,10 +37,13 @@ CORS_HEADERS = (
 
 
 class Service(Memories, Protocol):
-    """The product with a beginning, an end and backups."""
+    """The product with a beginning, an end, backups and a doctor."""
 
     @property
     def backups(self) -> Backups: ...
+
+    @property
+    def doctor(self) -> Doctor: ...
 
     async def start(self) -> None: ...
 
@@ -79,7 +84,8 @@ def create_app(
             await service.close()
 
     rest = Rest(service, settings, instance=local.instance if local else None)
-    app = Documented([*rest.routes(), *BackupRoutes(service.backups).routes()], lifespan=lifespan)
+    admin = [*BackupRoutes(service.backups).routes(), *DiagnosisRoutes(service.doctor).routes()]
+    app = Documented([*rest.routes(), *admin], lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))
     if local is not None:

@@ -20,6 +20,7 @@ from memory_core.engine import context, ids, transfer
 from memory_core.engine.backups.service import BackupService, NoBackups
 from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog, listed
 from memory_core.engine.changing import act, new_batch, outside_trash
+from memory_core.engine.doctor import StoreDoctor, Ward
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.fusion import Ranking
 from memory_core.engine.ports import Act, EmbeddedEntry, ModelChangedError, QueryVector, Store
@@ -87,6 +88,18 @@ class MemoryService(Writing):
         self._patience_s = patience_s
         self._reranking = reranking
         self.backups = backups or NoBackups("bare")
+        self.doctor = StoreDoctor(
+            Ward(
+                store=store,
+                embeddings=embeddings,
+                reranking=reranking,
+                backups=self.backups,
+                version=version,
+                clock=clock,
+                trash_days=trash_days,
+                embedder_fixed=catalog.fixed,
+            )
+        )
         self._searcher = Searcher(store, ranking or Ranking(), clock, reranking)
 
     async def start(self) -> None:
@@ -101,12 +114,14 @@ class MemoryService(Writing):
 
     def _close(self) -> None:
         self.backups.give_up()
+        self.doctor.give_up()
         self._threads.close()
         self._embeddings.close()
         if self._reranking is not None:
             self._reranking.close()
         self._store.close()
         self.backups.close()
+        self.doctor.close()
 
     async def maintain(self) -> None:
         """Idle work; call it when nobody is waiting."""

@@ -127,7 +127,7 @@ class Database:
         return self._settled()
 
     def has_room(self) -> bool:
-        return self._free() >= self._floor()
+        return self.free_bytes() >= self.floor_bytes()
 
     def size_bytes(self) -> int:
         return sum(_size(file) for file in self.path.parent.iterdir() if file.name.startswith(self.path.name))
@@ -250,17 +250,17 @@ class Database:
     def _require_room(self) -> None:
         if not self.has_room():
             raise StorageFullError(
-                f"the disk of {self.path.parent} has {self._free() / 1e6:,.0f} MB free, and writing needs "
-                f"{self._floor() / 1e6:,.0f} MB; make room, reading goes on meanwhile"
+                f"the disk of {self.path.parent} has {self.free_bytes() / 1e6:,.0f} MB free, and writing needs "
+                f"{self.floor_bytes() / 1e6:,.0f} MB; make room, reading goes on meanwhile"
             )
 
-    def _free(self) -> int:
+    def free_bytes(self) -> int:
         try:
             return shutil.disk_usage(self.path.parent).free
         except OSError as error:
             raise UnavailableError(f"{self.path.parent} cannot be reached any more: {error.strerror}") from error
 
-    def _floor(self) -> int:
+    def floor_bytes(self) -> int:
         """A checkpoint writes what changed beside what was, so a large file needs more."""
         least = self._options.min_free_bytes
         return max(least, _size(self.path) // 20) if least else 0

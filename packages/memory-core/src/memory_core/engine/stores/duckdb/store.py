@@ -10,6 +10,7 @@ import duckdb
 from msgspec.structs import replace
 
 from memory_core.changes import Pair, Revision
+from memory_core.diagnosis import Flaw, StoreState
 from memory_core.engine.backups.manifest import Contents
 from memory_core.engine.backups.ports import GoOn
 from memory_core.engine.ports import (
@@ -36,9 +37,11 @@ from memory_core.engine.stores.duckdb import (
     reads,
     reindex,
     removal,
+    repair,
     replacement,
     revisions,
     search,
+    state,
     transfer,
     writes,
 )
@@ -232,10 +235,25 @@ class DuckDBStore:
         with self._db.read() as cursor:
             return dump.dump(cursor, folder, size, go_on)
 
-    def flaws(self) -> list[str]:
+    def flaws(self) -> list[Flaw]:
         """What of the store does not fit together; see `integrity`."""
         with self._db.read() as cursor:
             return integrity.flaws(cursor)
+
+    def state(self) -> StoreState:
+        """See `Examinable`, also for the next two."""
+        with self._db.read() as cursor:
+            return state.state(cursor, self._db, self._snapshots)
+
+    def examine(self, digest: Callable[[str], int], go_on: GoOn) -> list[Flaw]:
+        with self._db.read() as cursor:
+            return integrity.examine(cursor, digest, go_on)
+
+    def repair(
+        self, analyser: int, analysed: Callable[[Memory], Entry], digest: Callable[[str], int], go_on: GoOn
+    ) -> list[str]:
+        with self._db.write() as cursor:
+            return repair.repair(cursor, analyser, analysed, digest, go_on)
 
     def maintain(self) -> None:
         if not self._db.has_room():

@@ -56,6 +56,7 @@ COMMANDS = (
     ("export", "upkeep:export", UPKEEP),
     ("import", "upkeep:import_", UPKEEP),
     ("backfill-embeddings", "upkeep:backfill_embeddings", UPKEEP),
+    ("doctor", "doctor:doctor", SERVERS),
     ("status", "servers:status", SERVERS),
     ("stop", "servers:stop", SERVERS),
     ("serve", "servers:serve", SERVERS),

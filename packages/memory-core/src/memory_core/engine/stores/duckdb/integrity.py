@@ -80,7 +80,9 @@ DEAD_LINKS = """
 SELECT count(*) FROM links WHERE newer NOT IN (SELECT id FROM memories) OR older NOT IN (SELECT id FROM memories)
 """
 DEAD_UNCOMPARED = "SELECT count(*) FROM uncompared WHERE id NOT IN (SELECT id FROM memories)"
-CONTENTS = "SELECT id, content, content_digest FROM memories UNION ALL SELECT id, content, content_digest FROM revisions"
+CONTENTS = """
+SELECT id, content, content_digest FROM memories UNION ALL SELECT id, content, content_digest FROM revisions
+"""
 NO_VECTORS = "(SELECT NULL::BIGINT WHERE false)"
 
 _Questions = Mapping[str, tuple[FlawKind, str]]

@@ -1,0 +1,82 @@
+"""What can be seen on this machine without a server: the data folder, who may read it, and what the server left."""
+
+import os
+import shlex
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from memory_cli.doctor.findings import Finding, note, ok, problem, warning
+from memory_cli.render import size
+from memory_client import local
+from memory_client.local import STATE_FILE
+from memory_client.starting import LOG_FILE
+
+_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LITTLE_BYTES = 64 << 20  # below it, the server refuses to write
+_LOG_END_BYTES = 16 << 10
+_FOLDERS = ("backups", "snapshots", "replaced")
+
+
+def folder(data_dir: Path) -> Iterator[Finding]:
+    """Whether the data folder is there, and for its owner alone."""
+    if not data_dir.is_dir():
+        what = "is no folder" if data_dir.exists() else "does not exist yet; the first memory makes it"
+        yield (problem if data_dir.exists() else note)("data", f"{data_dir} {what}")
+        return
+    open_ones = readable_by_others(data_dir)
+    if data_dir in open_ones:
+        yield problem("data", f"{data_dir} is open to other users of this machine", f"chmod 700 {_quoted(data_dir)}")
+    elif open_ones:
+        names = ", ".join(path.name for path in open_ones[:3])
+        fix = f"chmod go-rwx {' '.join(map(_quoted, open_ones))}"
+        yield warning("data", f"{names} in {data_dir} could be read by other users, were the folder open", fix)
+    else:
+        yield ok("data", f"{data_dir}, for its owner alone")
+
+
+def readable_by_others(data_dir: Path) -> list[Path]:
+    if os.name == "nt":  # which has no such modes
+        return []
+    inside = [path for path in data_dir.iterdir() if path.is_file() or path.name in _FOLDERS]
+    return [path for path in (data_dir, *sorted(inside)) if path.stat().st_mode & _FOR_OTHERS]
+
+
+def close_to_others(data_dir: Path) -> list[str]:
+    """What was done, a sentence each."""
+    done = []
+    for path in readable_by_others(data_dir) if data_dir.is_dir() else ():
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_FOR_OTHERS)
+        done.append(f"{path} is for its owner alone now")
+    return done
+
+
+def left_behind(data_dir: Path) -> Iterator[Finding]:
+    """What a server that does not run says of its end; asked for only where there is none."""
+    if not data_dir.is_dir():
+        return
+    free = shutil.disk_usage(data_dir).free
+    if free < _LITTLE_BYTES:
+        yield problem("disk", f"{size(free)} free", f"du -h -d 1 {_quoted(data_dir)}")
+    else:
+        yield ok("disk", f"{size(free)} free")
+    state = data_dir / STATE_FILE
+    if state.exists() and local.announced(str(data_dir)) is None:
+        yield note("state", f"{state} is of a server that is gone; the next one replaces it", f"rm {_quoted(state)}")
+    if (last := _last_line(data_dir / LOG_FILE)) is not None:
+        yield note("log", f"{LOG_FILE} ends with: {last}", f"tail -n 20 {_quoted(data_dir / LOG_FILE)}")
+
+
+def _last_line(log: Path) -> str | None:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _LOG_END_BYTES))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return None
+    return next((line.strip() for line in reversed(lines) if line.strip()), None)
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

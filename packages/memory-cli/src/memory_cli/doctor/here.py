@@ -10,6 +10,7 @@ from pathlib import Path
 from memory_cli.doctor.findings import Finding, note, ok, problem, warning
 from memory_cli.render import size
 from memory_client import local
+from memory_client.errors import ClientError
 from memory_client.local import STATE_FILE
 from memory_client.starting import LOG_FILE
 
@@ -62,10 +63,18 @@ def left_behind(data_dir: Path) -> Iterator[Finding]:
     else:
         yield ok("disk", f"{size(free)} free")
     state = data_dir / STATE_FILE
-    if state.exists() and local.announced(str(data_dir)) is None:
+    if state.exists() and _is_gone(data_dir):
         yield note("state", f"{state} is of a server that is gone; the next one replaces it", f"rm {_quoted(state)}")
     if (last := _last_line(data_dir / LOG_FILE)) is not None:
         yield note("log", f"{LOG_FILE} ends with: {last}", f"tail -n 20 {_quoted(data_dir / LOG_FILE)}")
+
+
+def _is_gone(data_dir: Path) -> bool:
+    """Whether no server answers as its state file says. One that is only silent is there."""
+    try:
+        return local.find(str(data_dir)) is None
+    except ClientError:
+        return False
 
 
 def _last_line(log: Path) -> str | None:

@@ -52,12 +52,13 @@ WHERE past.last >= memories.revision
 WITHOUT_MEMORY = "SELECT count(DISTINCT id) FROM revisions WHERE id NOT IN (SELECT id FROM memories)"
 UNCHAINED = """
 SELECT count(DISTINCT id) FROM (
-    SELECT id, changed_at, valid_to, lead(changed_at) OVER (PARTITION BY id ORDER BY revision) AS next_at
+    SELECT id, revision, changed_at, valid_to, lead(revision) OVER states AS next,
+        lead(changed_at) OVER states AS next_at
     FROM (
         SELECT id, revision, changed_at, valid_to FROM revisions
         UNION ALL SELECT id, revision, changed_at, NULL FROM memories
-    )
-) WHERE valid_to < changed_at OR valid_to <> next_at
+    ) WINDOW states AS (PARTITION BY id ORDER BY revision)
+) WHERE valid_to < changed_at OR (next = revision + 1 AND valid_to <> next_at)
 """
 SUPERSEDED_BY_NOTHING = """
 SELECT count(*) FROM memories WHERE superseded_by IS NOT NULL AND superseded_by NOT IN (SELECT id FROM memories)

@@ -334,6 +334,26 @@ def test_what_is_no_memory_server_is_told_apart_and_so_is_nobody(laptop: Machine
     assert "is unreachable" in found["what"]
 
 
+def test_what_waits_for_a_server_is_said_and_delivered_by_the_command_or_by_repair(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", api_key=KEY, env=UNLIMITED) as server:
+        machine = Machine(tmp_path / "home", MEMORY_SERVER=server.url, MEMORY_API_KEY=KEY, MEMORY_PROJECT="p")
+        assert one(machine, "outbox", "--quick")["level"] == "ok"
+        port = server.port
+    machine.run("add", "written while it was away")
+    waiting = one(machine, "outbox")
+    assert (waiting["level"], waiting["fix"]) == ("warning", "claude-memory outbox flush")
+    assert waiting["what"].startswith(f"1 write for {server.url}")
+
+    with running_server(tmp_path / "data", api_key=KEY, env=UNLIMITED, args=["--port", str(port)]):
+        carried_out(machine, waiting["fix"])
+        assert one(machine, "outbox", "--quick")["level"] == "ok"
+    machine.run("add", "and once more")
+    with running_server(tmp_path / "data", api_key=KEY, env=UNLIMITED, args=["--port", str(port)]):
+        assert one(machine, "outbox", "--quick", "--repair")["level"] == "ok"
+        kept = machine.run("list").out
+    assert ("written while it was away" in kept, "and once more" in kept) == (True, True)
+
+
 # With a server that does not start, or a store that cannot be read.
 
 

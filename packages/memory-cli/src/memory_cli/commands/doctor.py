@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from memory_cli.doctor import here, judging, reaching, refusals, timing
+from memory_cli.doctor import here, judging, reaching, refusals, timing, waiting
 from memory_cli.doctor.findings import Examination, Finding, Level, command, note, ok, problem, shown
 from memory_cli.options import Here, flag
 from memory_cli.session import Session
@@ -52,7 +52,8 @@ class Examiner:
         reached = await asyncio.to_thread(reaching.reach, target, self._session.place)
         self._findings += reached.findings
         if reached.url is not None:
-            async with self._session.memories(running=reached.running) as memories:
+            # `keeping`: else what waits for the server would be delivered before anyone has looked.
+            async with self._session.memories(running=reached.running, keeping=True) as memories:
                 await self._server(memories, reached.url)
         self._findings += await asyncio.to_thread(self._this_machine, is_there=reached.url is not None)
         return Examination(
@@ -107,8 +108,9 @@ class Examiner:
         return refusals.restore(self._session.place, name, is_local=is_local)
 
     def _this_machine(self, *, is_there: bool) -> list[Finding]:
-        found = [_project(self._session)]
-        # What waits on this machine for a server that was away belongs here, whatever server it is for.
+        if self._repair and is_there:
+            self._mended += waiting.delivered(self._session)
+        found = [_project(self._session), *waiting.outbox(self._session)]
         if self._session.target.url is not None:
             return found
         data_dir = Path(self._session.target.data_dir)

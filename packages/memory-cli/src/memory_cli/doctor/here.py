@@ -17,7 +17,7 @@ from memory_client.starting import LOG_FILE
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LITTLE_BYTES = 64 << 20  # below it, the server refuses to write
 _LOG_END_BYTES = 16 << 10
-_FOLDERS = ("backups", "snapshots", "replaced")
+_FOLDERS = ("backups", "outbox", "snapshots", "replaced")
 
 
 def folder(data_dir: Path) -> Iterator[Finding]:

@@ -166,9 +166,7 @@ LASTING: dict[str, tuple[FlawKind, str, list[str]]] = {
     ),
     "a state has the number of the current one": (
         FlawKind.LASTING, "2 memories that a state from before has the number of",
-        ["UPDATE memories SET revision = revision - 1 WHERE revision = (SELECT max(revision) FROM memories)",
-         "UPDATE memories SET revision = revision - 1 WHERE id IN (SELECT id FROM revisions WHERE revision = 3) "
-         "AND revision = 4"],
+        ["UPDATE memories SET revision = revision - 1 WHERE revision > 3"],
     ),
     "a history has no memory": (
         FlawKind.LASTING, "1 histories whose memory is gone",
@@ -180,8 +178,7 @@ LASTING: dict[str, tuple[FlawKind, str, list[str]]] = {
     ),
     "states do not follow one another": (
         FlawKind.NOTED, "1 memories whose states do not follow one another in time",
-        ["UPDATE revisions SET valid_to = valid_to + INTERVAL 1 DAY WHERE revision = 1 AND id = (SELECT max(id) FROM "
-         "revisions WHERE revision = 1)"],
+        ["UPDATE revisions SET valid_to = valid_to + INTERVAL 1 DAY WHERE source = 'source 0'"],
     ),
     "what superseded it is gone": (
         FlawKind.NOTED, "1 memories superseded by one that is gone",

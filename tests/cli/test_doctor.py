@@ -126,9 +126,9 @@ def test_remains_and_a_missing_posting_are_found_and_repaired_after_a_backup(own
     assert {finding["level"] for finding in found} == {"note", "problem"}
     said = " | ".join(finding["what"] for finding in found)
     for flaw in (
-        "memories whose words are not all in the index", "2 entries of the embedding queue for what has no need of it",
-        "1 documents in the index whose memory is gone", "1 links of memories that are gone",
-        "1 memories waiting to be compared that are gone", "2 memories whose repeats would not be recognised",
+        "memories whose words are not all in the index", "entries of the embedding queue for what has no need of it: 2",
+        "documents in the index whose memory is gone: 1", "links of memories that are gone: 1",
+        "memories waiting to be compared that are gone: 1", "memories whose repeats would not be recognised: 2",
     ):  # fmt: skip
         assert flaw in said
     assert {finding["fix"] for finding in found} == {"claude-memory doctor --repair"}
@@ -155,7 +155,7 @@ def test_what_only_a_backup_can_bring_back_is_restored_by_the_command_it_names(o
         store.execute("DELETE FROM revisions WHERE revision = 2")
 
     (found,) = [each for each in examined(own.run("--json", "doctor"))["integrity"] if each["level"] == "problem"]
-    assert found["what"].startswith("1 memories with a gap in their history, which only a backup")
+    assert found["what"].startswith("memories with a gap in their history: 1; only a backup")
     repaired = own.run("doctor", "--repair")
     assert (repaired.code, "with a gap" in repaired.out) == (1, True), "no repair touches a history"
 

@@ -163,7 +163,7 @@ def test_the_backup_to_restore_is_the_newest_verified_one() -> None:
 def test_flaws_have_the_command_that_helps_with_their_kind() -> None:
     flaws = tuple(Flaw(kind=kind, count=1000, what=kind.value) for kind in FlawKind)
     findings = judging.integrity(HEALTHY, flaws, in_words, "restore it")
-    found = {each.what.split()[1].rstrip(","): each for each in findings}
+    found = {each.what.split(":")[0]: each for each in findings}
 
     assert {what: (each.level, each.fix) for what, each in found.items()} == {
         "remains": (Level.NOTE, "claude-memory doctor --repair"),
@@ -171,7 +171,7 @@ def test_flaws_have_the_command_that_helps_with_their_kind() -> None:
         "lasting": (Level.PROBLEM, "restore it"),
         "noted": (Level.NOTE, None),
     }
-    assert found["remains"].what == "1,000 remains"
+    assert found["remains"].what == "remains: 1,000"
 
 
 def test_a_command_holds_the_options_of_this_run_ready_to_be_pasted() -> None:

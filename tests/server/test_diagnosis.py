@@ -73,7 +73,7 @@ async def test_a_repair_makes_a_verified_backup_first_and_only_where_there_is_so
 
             (backup,) = (await client.backups.list()).backups
             assert (backup.name, backup.state) == (report.backup, BackupState.VERIFIED)
-            assert report.done[0] == "the index of 1 documents was made anew"
+            assert report.done[0] == "made the index anew, documents in it: 1"
             assert (report.left, again.left) == ((), ())
             assert again.backup is None
             assert not [sentence for sentence in again.done if "index" in sentence]

@@ -29,7 +29,7 @@ class Flaw(Struct, frozen=True, kw_only=True):
     what: str
 
     def __str__(self) -> str:
-        return f"{self.count:,} {self.what}"
+        return f"{self.what}: {self.count:,}"
 
 
 class StoreState(Struct, frozen=True, kw_only=True):

@@ -240,7 +240,7 @@ def test_a_flaw_of_the_store_itself_is_told_and_restored(store: DuckDBStore, pla
     made = keeper(place).create(store, verify=True)
 
     assert made.state is BackupState.VERIFIED
-    assert "memories whose words are not all in the index already" in made.notes[0]
+    assert "as in the store itself, memories whose words are not all in the index" in made.notes[0]
     assert restored(folder_of(keeper(place), made), tmp_path / "new").exists()
 
 

@@ -86,39 +86,39 @@ FIRST_ID = f"(SELECT id FROM memories WHERE doc = {FIRST})"
 EMBEDDED = "(SELECT min(doc) FROM vectors_1)"
 BROKEN: dict[str, tuple[FlawKind, str, list[str]]] = {
     "a posting is missing": (
-        FlawKind.REPAIRABLE, "1 memories whose words are not all in the index",
+        FlawKind.REPAIRABLE, "memories whose words are not all in the index: 1",
         [f"DELETE FROM postings_delta WHERE doc = {FIRST} AND term = 'memori'"],
     ),
     "a posting is there twice": (
-        FlawKind.REPAIRABLE, "1 memories whose words are not all in the index",
+        FlawKind.REPAIRABLE, "memories whose words are not all in the index: 1",
         [f"INSERT INTO postings_delta SELECT * FROM postings_delta WHERE doc = {FIRST} LIMIT 1"],
     ),
     "a posting gives another length": (
-        FlawKind.REPAIRABLE, "1 memories whose words are not all in the index",
+        FlawKind.REPAIRABLE, "memories whose words are not all in the index: 1",
         [f"UPDATE postings_delta SET dl = dl + 1 WHERE doc = {FIRST} AND term = 'memori'"],
     ),
     "the words of a past state are missing": (
-        FlawKind.REPAIRABLE, "1 memories whose words are not all in the index",
+        FlawKind.REPAIRABLE, "memories whose words are not all in the index: 1",
         ["DELETE FROM postings_delta WHERE doc = (SELECT max(doc) FROM revisions)"],
     ),
     "a content has another digest": (
-        FlawKind.REPAIRABLE, "1 memories whose repeats would not be recognised",
+        FlawKind.REPAIRABLE, "memories whose repeats would not be recognised: 1",
         [f"UPDATE memories SET content_digest = 1 WHERE doc = {FIRST}"],
     ),
     "something is queued twice": (
-        FlawKind.REPAIRABLE, "2 entries of the embedding queue for what has no need of it",
+        FlawKind.REPAIRABLE, "entries of the embedding queue for what has no need of it: 2",
         ["INSERT INTO unembedded SELECT max(doc) FROM unembedded"],
     ),
     "something is queued that has vectors": (
-        FlawKind.REPAIRABLE, "1 entries of the embedding queue for what has no need of it",
+        FlawKind.REPAIRABLE, "entries of the embedding queue for what has no need of it: 1",
         [f"INSERT INTO unembedded VALUES ({EMBEDDED})"],
     ),
     "something that has no vectors is not queued": (
-        FlawKind.REPAIRABLE, "1 memories that have no vector and do not wait for one",
+        FlawKind.REPAIRABLE, "memories that have no vector and do not wait for one: 1",
         ["DELETE FROM unembedded WHERE doc = (SELECT max(doc) FROM unembedded)"],
     ),
     "a piece is missing": (
-        FlawKind.REPAIRABLE, "1 memories whose pieces are not numbered through",
+        FlawKind.REPAIRABLE, "memories whose pieces are not numbered through: 1",
         ["DELETE FROM vectors_1 WHERE piece = 0 AND doc = (SELECT max(doc) FROM vectors_1 WHERE piece = 2)"],
     ),
     "a number is ahead of those that were given": (
@@ -127,19 +127,19 @@ BROKEN: dict[str, tuple[FlawKind, str, list[str]]] = {
          for table in ("memories", "postings_delta", "unembedded")],
     ),
     "words of a memory that is gone": (
-        FlawKind.REMAINS, "1 documents in the index whose memory is gone",
+        FlawKind.REMAINS, "documents in the index whose memory is gone: 1",
         ["INSERT INTO postings VALUES ('gone', 0, 1, 1)"],
     ),
     "vectors of a memory that is gone": (
-        FlawKind.REMAINS, "1 documents with vectors whose memory is gone",
+        FlawKind.REMAINS, "documents with vectors whose memory is gone: 1",
         ["INSERT INTO vectors_1 SELECT 0, piece, * EXCLUDE (doc, piece) FROM vectors_1 LIMIT 1"],
     ),
     "a link to a memory that is gone": (
-        FlawKind.REMAINS, "1 links of memories that are gone",
+        FlawKind.REMAINS, "links of memories that are gone: 1",
         [f"INSERT INTO links VALUES ({FIRST_ID}, 'gone', 'alike', 0.9, '[]', TIMESTAMP '2026-01-01', NULL)"],
     ),
     "a memory that is gone waits to be compared": (
-        FlawKind.REMAINS, "1 memories waiting to be compared that are gone",
+        FlawKind.REMAINS, "memories waiting to be compared that are gone: 1",
         ["INSERT INTO uncompared VALUES ('gone')"],
     ),
 }  # fmt: skip
@@ -162,26 +162,26 @@ def test_what_follows_from_the_memories_is_found_and_mended_without_touching_one
 
 LASTING: dict[str, tuple[FlawKind, str, list[str]]] = {
     "a state is missing": (
-        FlawKind.LASTING, "2 memories with a gap in their history", ["DELETE FROM revisions WHERE revision = 2"],
+        FlawKind.LASTING, "memories with a gap in their history: 2", ["DELETE FROM revisions WHERE revision = 2"],
     ),
     "a state has the number of the current one": (
-        FlawKind.LASTING, "2 memories that a state from before has the number of",
+        FlawKind.LASTING, "memories that a state from before has the number of: 2",
         ["UPDATE memories SET revision = revision - 1 WHERE revision > 3"],
     ),
     "a history has no memory": (
-        FlawKind.LASTING, "1 histories whose memory is gone",
+        FlawKind.LASTING, "histories whose memory is gone: 1",
         ["DELETE FROM memories WHERE revision = (SELECT max(revision) FROM memories)"],
     ),
     "two memories share a number": (
-        FlawKind.LASTING, "1 revisions that two memories share",
+        FlawKind.LASTING, "revisions that two memories share: 1",
         [f"UPDATE memories SET doc = {FIRST} WHERE doc = (SELECT max(doc) FROM unembedded)"],
     ),
     "states do not follow one another": (
-        FlawKind.NOTED, "1 memories whose states do not follow one another in time",
+        FlawKind.NOTED, "memories whose states do not follow one another in time: 1",
         ["UPDATE revisions SET valid_to = valid_to + INTERVAL 1 DAY WHERE source = 'source 0'"],
     ),
     "what superseded it is gone": (
-        FlawKind.NOTED, "1 memories superseded by one that is gone",
+        FlawKind.NOTED, "memories superseded by one that is gone: 1",
         [f"UPDATE memories SET superseded_by = 'gone' WHERE doc = {FIRST}"],
     ),
 }  # fmt: skip

@@ -47,7 +47,7 @@ def integrity(found: Diagnosis, flaws: tuple[Flaw, ...], command: Command, resto
             level = note if flaw.kind is FlawKind.REMAINS else problem
             yield level("integrity", str(flaw), command("doctor", "--repair"))
         elif flaw.kind is FlawKind.LASTING:
-            yield problem("integrity", f"{flaw}, which only a backup from before can bring back", restoring)
+            yield problem("integrity", f"{flaw}; only a backup from before has what is missing", restoring)
         else:
             yield note("integrity", str(flaw))
 

@@ -99,7 +99,7 @@ class StoreDoctor:
             flaws = await self._alone(self._flaws)
             _log.warning("the store was repaired, after backup %s: %s", backup, "; ".join(done))
         if failed := self._ward.embeddings.status().failed:
-            done.append(f"embedding is tried again of {failed:,} that had failed")
+            done.append(f"tries again to embed what had failed, memories: {failed:,}")
         self._ward.embeddings.retry()
         done += await self._alone(self._tidied)
         return RepairReport(backup=backup, done=tuple(done), left=tuple(flaws))
@@ -132,7 +132,7 @@ class StoreDoctor:
         before = self._examinable().state().wal_bytes
         self._ward.store.maintain()
         written = before - self._examinable().state().wal_bytes
-        return [f"the log of {written:,} bytes was written into the file"] if written > 0 else []
+        return [f"wrote the log of {written:,} bytes into the file"] if written > 0 else []
 
     def _examinable(self) -> Examinable:
         if not isinstance(self._ward.store, Examinable):

@@ -97,7 +97,7 @@ class DuckDBBackups:
             with contextlib.closing(DuckDBStore(path, options, migrations=self._migrations)) as store:
                 counts = store.counts(Scope())
                 readable = len(store.newest(Scope(), limit=1)) == min(1, counts.total)
-                flaws = [f"the store had {flaw} already" for flaw in store.flaws()]
+                flaws = [f"as in the store itself, {flaw}" for flaw in store.flaws()]
         except StorageFullError:
             raise
         except MemoryServiceError as error:

@@ -46,17 +46,17 @@ def repair(
 def _dropped(cursor: Cursor) -> Iterator[str]:
     """What belongs to no memory."""
     if links := _count(cursor, DROP_LINKS):
-        yield f"{links:,} links of memories that are gone were dropped"
+        yield f"dropped links of memories that are gone: {links:,}"
     if waiting := _count(cursor, DROP_UNCOMPARED):
-        yield f"{waiting:,} memories that are gone no longer wait to be compared"
+        yield f"dropped from what waits to be compared, memories that are gone: {waiting:,}"
     if postings := sum(_count(cursor, statement) for statement in DROP_POSTINGS):
-        yield f"{postings:,} entries of the index for what is gone were dropped"
+        yield f"dropped entries of the index for what is gone: {postings:,}"
     _count(cursor, DROP_QUEUED)  # what is wrong with the queue is said below
     tables = vectors.all_tables(cursor)
     if dead := sum(_count(cursor, DROP_DEAD_VECTORS.format(name=table.name)) for table in tables):
-        yield f"{dead:,} vectors of what is gone were dropped"
+        yield f"dropped vectors of what is gone: {dead:,}"
     if broken := sum(_count(cursor, DROP_PIECES.format(vectors=table.name)) for table in tables):
-        yield f"{broken:,} vectors that did not belong together were dropped; they are made anew"
+        yield f"dropped vectors that did not belong together and are made anew: {broken:,}"
 
 
 def _numbered(cursor: Cursor) -> Iterator[str]:
@@ -65,21 +65,22 @@ def _numbered(cursor: Cursor) -> Iterator[str]:
         raise UnavailableError("a memory has a number too far ahead to be repaired here; put a backup in its place")
     if missing > 0:
         cursor.execute(GIVE_NUMBERS, {"count": missing}).fetchall()
-        yield f"{missing:,} numbers that memories had already will be given to no other"
+        yield f"passed over numbers that memories have already: {missing:,}"
 
 
 def _indexed(
     cursor: Cursor, analyser: int, analysed: Callable[[Memory], Entry], digest: Callable[[str], int], go_on: GoOn
 ) -> Iterator[str]:
     if integrity.index_is_wrong(cursor, digest, go_on):
-        yield f"the index of {reindex.reindex(cursor, analyser, analysed):,} documents was made anew"
+        documents = reindex.reindex(cursor, analyser, analysed)
+        yield f"made the index anew, documents in it: {documents:,}"
 
 
 def _queued(cursor: Cursor) -> Iterator[str]:
     if integrity.queue_is_wrong(cursor):
         cursor.execute(vectors.CLEAR_QUEUE).fetchall()
         queued = _count(cursor, QUEUE_LACKING.format(vectors=integrity.embedded(cursor)))
-        yield f"the embedding queue was made anew; {queued:,} memories wait for their vectors"
+        yield f"made the embedding queue anew, memories in it: {queued:,}"
 
 
 def _count(cursor: Cursor, statement: str) -> int:

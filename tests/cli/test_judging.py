@@ -109,9 +109,7 @@ def test_a_model_that_the_settings_fix_is_not_changed_by_a_command() -> None:
     assert of("model", embedding=replace(READY, state=EmbeddingState.OFF), embedder_fixed=True).fix is None
 
 
-@pytest.mark.parametrize(
-    ("pending", "failed", "level"), [(0, 0, Level.OK), (7, 0, Level.NOTE), (7, 2, Level.WARNING)]
-)
+@pytest.mark.parametrize(("pending", "failed", "level"), [(0, 0, Level.OK), (7, 0, Level.NOTE), (7, 2, Level.WARNING)])
 def test_of_vectors(pending: int, failed: int, level: Level) -> None:
     assert of("vectors", embedding=replace(READY, pending=pending, failed=failed)).level is level
 

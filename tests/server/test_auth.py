@@ -26,6 +26,8 @@ ROUTES = [
     ("POST", "/admin/backup"),
     ("GET", "/admin/backups"),
     ("POST", "/admin/backups/20261125T000000.000Z/verify"),
+    ("GET", "/admin/diagnosis"),
+    ("POST", "/admin/repair"),
     ("GET", "/stats"),
     ("GET", "/context"),
     ("POST", "/embeddings/backfill"),
@@ -47,8 +49,12 @@ def test_every_route_is_in_this_table(server: RunningServer) -> None:
     answer = httpx.get(f"{server.url}/openapi.json", headers={"X-API-Key": KEY}).json()
 
     served = {(method.upper(), path) for path, methods in answer["paths"].items() for method in methods}
-    tested = {(method, path.replace("0123456789ab", "{memory_id}").replace("20261125T000000.000Z", "{name}")) for method, path in ROUTES}
+    tested = {(method, _template(path)) for method, path in ROUTES}
     assert served - {("GET", "/health")} <= tested
+
+
+def _template(path: str) -> str:
+    return path.replace("0123456789ab", "{memory_id}").replace("20261125T000000.000Z", "{name}")
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

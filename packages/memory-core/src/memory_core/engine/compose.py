@@ -65,9 +65,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     trash_days: int | None = TRASH_DAYS  # null: nothing is ever removed from the trash
 
 
-def open_engine(
-    options: EngineOptions, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> MemoryService:
+def open_engine(options: EngineOptions, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> MemoryService:
     """Open the store; `start` of the service then begins to load the model.
 
     Raises InvalidError for a word that names nothing, UnavailableError where a part is not installed or the store is

@@ -260,7 +260,7 @@ async def test_an_export_that_breaks_off_leaves_no_file(tmp_path: Path) -> None:
     with answering(b"HTTP/1.1 200 OK\r\nX-Memory-Count: 9\r\nContent-Length: 5000\r\n\r\nPAR1") as url:
         async with MemoryClient(url) as memories:
             with pytest.raises(UnavailableError):
-                await memories.export_parquet(tmp_path / "all.parquet")
+                await memories.export_file(tmp_path / "all.parquet")
 
     assert names_in(tmp_path) == []
 
@@ -269,7 +269,7 @@ async def test_an_export_counts_its_bytes_and_appears_whole(tmp_path: Path) -> N
     seen: list[tuple[int, int | None]] = []
     with answering(an_answer("200 OK", b"p" * 1_000_000, "X-Memory-Count: 9", media="application/octet-stream")) as url:
         async with MemoryClient(url) as memories:
-            count = await memories.export_parquet(
+            count = await memories.export_file(
                 tmp_path / "all.parquet", progress=lambda done, total: seen.append((done, total))
             )
 
@@ -283,15 +283,15 @@ async def test_an_export_into_a_folder_that_is_not_there_says_so(tmp_path: Path)
     with answering(an_answer("200 OK", b"PAR1", "X-Memory-Count: 0", media="application/octet-stream")) as url:
         async with MemoryClient(url) as memories:
             with pytest.raises(NotFoundError, match="does not exist"):
-                await memories.export_parquet(tmp_path / "nowhere" / "all.parquet")
+                await memories.export_file(tmp_path / "nowhere" / "all.parquet")
 
 
 async def test_an_import_of_nothing_asks_no_server(tmp_path: Path) -> None:
     async with MemoryClient("http://127.0.0.1:1") as memories:
         with pytest.raises(NotFoundError, match=r"missing\.parquet does not exist"):
-            await memories.import_parquet(tmp_path / "missing.parquet")
+            await memories.import_file(tmp_path / "missing.parquet")
         with pytest.raises(InvalidError, match="directory"):
-            await memories.import_parquet(tmp_path)
+            await memories.import_file(tmp_path)
 
 
 async def test_an_import_sends_the_file_piece_by_piece(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ async def test_an_import_sends_the_file_piece_by_piece(tmp_path: Path) -> None:
     seen: list[tuple[int, int | None]] = []
     with answering(an_answer("200 OK", b'{"imported":3,"unchanged":0}', media="application/json")) as url:
         async with MemoryClient(url) as memories:
-            report = await memories.import_parquet(file, progress=lambda done, total: seen.append((done, total)))
+            report = await memories.import_file(file, progress=lambda done, total: seen.append((done, total)))
 
     assert report.imported == 3
     assert seen[-1] == (1_000_000, 1_000_000)

@@ -6,7 +6,6 @@ A test calls add, search, update, delete, stats and context freely; it names any
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -644,41 +643,3 @@ async def test_a_model_that_the_settings_name_cannot_be_changed(memories: Memori
     with pytest.raises(ConflictError):
         await memories.use_model(ModelChoice(embedder="onnx:all-MiniLM-L6-v2"))
     assert (await memories.stats(EVERYWHERE)).embedding.state is EmbeddingState.OFF
-
-
-@needs("get", "export_parquet", "import_parquet", "list")
-async def test_an_export_taken_in_elsewhere_brings_everything_back(memories: Memories, tmp_path: Path) -> None:
-    await keep_one_of_each(memories)
-    changed = (await memories.list(ListQuery(limit=1))).memories[0]
-    deleted = await memories.delete((await memories.add(NewMemory(content="in the trash"))).id)
-    file = tmp_path / "all.parquet"
-
-    assert await memories.export_parquet(file) == 5
-    again = await memories.import_parquet(file)
-    assert (again.imported, again.unchanged, again.conflicts) == (0, 5, ())
-
-    await memories.update(changed.id, MemoryPatch(content="changed since"))
-    conflicting = await memories.import_parquet(file)
-    assert (conflicting.imported, conflicting.unchanged, conflicting.conflicts) == (0, 4, (changed.id,))
-    assert (await memories.get(changed.id)).content == "changed since"
-    assert (await memories.list(ListQuery(trashed=True))).memories == (deleted,)
-
-
-@needs("export_parquet")
-async def test_an_export_never_overwrites_a_file(memories: Memories, tmp_path: Path) -> None:
-    file = tmp_path / "there.parquet"
-    file.write_bytes(b"precious")
-
-    with pytest.raises(ConflictError):
-        await memories.export_parquet(file)
-
-    assert file.read_bytes() == b"precious"
-
-
-@needs("import_parquet")
-async def test_a_file_that_is_no_export_is_refused(memories: Memories, tmp_path: Path) -> None:
-    file = tmp_path / "nonsense.parquet"
-    file.write_bytes(b"PAR1 not really")
-
-    with pytest.raises(InvalidError):
-        await memories.import_parquet(file)

@@ -64,7 +64,7 @@ memories = st.builds(
     review_by=st.none() | _MOMENTS,
     topic_key=names,
     superseded_by=st.none() | ids,
-    revision=st.integers(1, 1 << 40),
+    revision=st.integers(1, (1 << 31) - 1),
 )
 
 

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from memory_core.engine.catalog import Catalog
-from memory_core.engine.compose import check_embedder
+from memory_core.engine.compose import FILES, check_embedder
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.lexical import indexed_text
-from memory_core.engine.parquet import read_parquet, write_parquet
 from memory_core.engine.ports import Embedder, Store, StoreOptions
 from memory_core.engine.service import MemoryService
 from memory_core.engine.stores.duckdb import open_store
-from memory_core.engine.transfer import Parquet
 from memory_core.types import EmbeddingState
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -41,7 +39,7 @@ async def opened(
     loaded = load or _nothing
     queue = EmbeddingQueue(store, lambda _: loaded(), indexed_text, embedder="toy" if load else None)
     catalog = Catalog(fixed=False, check=check_embedder, installed=list)
-    service = MemoryService(store, queue, Parquet(write_parquet, read_parquet), catalog, version="1.2.3", **options)
+    service = MemoryService(store, queue, FILES, catalog, version="1.2.3", **options)
     await service.start()
     try:
         yield service

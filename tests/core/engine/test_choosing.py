@@ -10,12 +10,11 @@ import pytest
 
 from memory_core.engine.backlog import BATCH, Pause
 from memory_core.engine.catalog import Catalog
+from memory_core.engine.compose import FILES
 from memory_core.engine.embedding import EmbeddingQueue, Pauses
-from memory_core.engine.parquet import read_parquet, write_parquet
 from memory_core.engine.ports import Candidate, ModelChangedError, ModelIdentity, Probe, StoreOptions
 from memory_core.engine.service import MemoryService
 from memory_core.engine.stores.duckdb import DuckDBStore
-from memory_core.engine.transfer import Parquet
 from memory_core.errors import ModelUnavailableError
 from memory_core.types import (
     EmbeddingState,
@@ -67,9 +66,7 @@ class Opened:
             self.store, shelf, _content, embedder=embedder, pauses=Pauses(model=NEVER, store=NEVER, memory=NEVER)
         )
         catalog = Catalog(fixed=False, check=lambda _: None, installed=list)
-        self.service = MemoryService(
-            self.store, queue, Parquet(write_parquet, read_parquet), catalog, version="1", patience_s=LONG_S
-        )
+        self.service = MemoryService(self.store, queue, FILES, catalog, version="1", patience_s=LONG_S)
 
     async def use(self, embedder: str) -> None:
         await self.service.use_model(ModelChoice(embedder=embedder))
@@ -263,7 +260,7 @@ async def test_an_import_under_way_while_another_model_takes_over_brings_no_vect
     async with opened(tmp_path / "source", shelf) as desk:
         await desk.fill(5)
         await desk.serves("a")
-        await desk.service.export_parquet(file)
+        await desk.service.export_file(file)
 
     async with opened(tmp_path / "target", shelf) as desk:
         await desk.serves("a")
@@ -271,7 +268,7 @@ async def test_an_import_under_way_while_another_model_takes_over_brings_no_vect
         await desk.use("b")
         assert await asyncio.to_thread(desk.store.after_use.reached.wait, LONG_S)
 
-        assert (await desk.service.import_parquet(file)).imported == 5
+        assert (await desk.service.import_file(file)).imported == 5
 
         desk.store.after_use.open()
         await desk.serves("b")

@@ -15,16 +15,15 @@ from msgspec.structs import replace
 
 from memory_core.engine.backlog import Pause
 from memory_core.engine.catalog import Catalog
+from memory_core.engine.compose import FILES
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.fusion import Question, Ranking
 from memory_core.engine.lexical import indexed_text
-from memory_core.engine.parquet import read_parquet, write_parquet
 from memory_core.engine.ports import Candidate, Reranker, StoreOptions
 from memory_core.engine.ranking import READ, Ranked, fuse
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.service import MemoryService
 from memory_core.engine.stores.duckdb import open_store
-from memory_core.engine.transfer import Parquet
 from memory_core.errors import ModelUnavailableError
 from memory_core.types import (
     ContextQuery,
@@ -159,9 +158,7 @@ async def opened(folder: Path, load: Callable[[], Reranker] | None) -> AsyncIter
     queue = EmbeddingQueue(store, lambda _: ToyEmbedder(), indexed_text, embedder="toy")
     catalog = Catalog(fixed=False, check=lambda _: None, installed=list)
     reranking = None if load is None else Reranking(load, pause=SOON)
-    service = MemoryService(
-        store, queue, Parquet(write_parquet, read_parquet), catalog, version="1", clock=lambda: AT, reranking=reranking
-    )
+    service = MemoryService(store, queue, FILES, catalog, version="1", clock=lambda: AT, reranking=reranking)
     await service.start()
     try:
         for content in (NEAR, RIGHT):

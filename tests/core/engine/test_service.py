@@ -229,7 +229,7 @@ async def test_vectors_of_the_same_model_come_along_and_others_are_made_anew(tmp
         for i in range(3):
             await service.add(NewMemory(content=f"note {i}"))
         await until(service, EmbeddingState.READY)
-        assert await service.export_parquet(file) == 3
+        assert await service.export_file(file) == 3
 
     same, other = ToyEmbedder(), ToyEmbedder("another")
     assert await taken_in(file, tmp_path / "b", same) == 3
@@ -244,7 +244,7 @@ async def taken_in(file: Path, folder: Path, embedder: Embedder) -> int:
     progress: list[int] = []
     async with opened(folder, lambda: embedder) as service:
         await until(service, EmbeddingState.READY)
-        report = await service.import_parquet(file, progress=lambda done, _: progress.append(done))
+        report = await service.import_file(file, progress=lambda done, _: progress.append(done))
         await until(service, EmbeddingState.READY)
         assert (report.imported, progress) == (3, [3])
         return (await service.stats(EVERYWHERE)).memories_with_embeddings
@@ -256,7 +256,7 @@ async def test_a_file_that_holds_a_memory_twice_brings_it_once(tmp_path: Path) -
     write_parquet(tmp_path / "twice.parquet", iter([[*same, other]]))
 
     async with opened(tmp_path / "data") as service:
-        report = await service.import_parquet(tmp_path / "twice.parquet")
+        report = await service.import_file(tmp_path / "twice.parquet")
         listed = await service.list(ListQuery())
 
     assert (report.imported, report.unchanged, report.conflicts) == (1, 1, ("a" * 32,))
@@ -274,7 +274,7 @@ async def test_readers_go_on_during_an_import_and_see_it_batch_by_batch(tmp_path
     write_parquet(tmp_path / "many.parquet", iter(batches))
 
     async with opened(tmp_path / "data") as service:
-        importing = asyncio.create_task(service.import_parquet(tmp_path / "many.parquet"))
+        importing = asyncio.create_task(service.import_file(tmp_path / "many.parquet"))
         seen: list[int] = []
         while not importing.done():
             seen.append((await service.stats(EVERYWHERE)).total_memories)

@@ -1,16 +1,21 @@
 """Memories as JSON lines: what is written is what is read, and a broken line costs no other."""
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from memory_core.changes import Action, Revision
 from memory_core.errors import ConflictError, InvalidError, UnavailableError
 from memory_core.formats import Left, recognised
-from memory_core.formats.jsonl import Embedding, Record, line_of, read, read_records, write_jsonl
-from support.kept import kept, memories, shelf_of
+from memory_core.formats.jsonl import Embedding, Record, line_of, read, read_records, record_of, write_jsonl
+from memory_core.types import Memory
+from support.kept import kept, memories, names, shelf_of
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 embeddings = st.integers(1, 4).flatmap(
@@ -22,22 +27,33 @@ embeddings = st.integers(1, 4).flatmap(
         vectors=st.lists(st.tuples(*[numbers] * dimension), min_size=1, max_size=3).map(tuple),
     )
 )
-text = st.text(st.characters(exclude_categories=["Cs"]))
-json = st.recursive(
-    st.none() | st.booleans() | st.integers() | numbers | text,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
-    max_leaves=5,
-)
-states = st.lists(st.dictionaries(text, json, max_size=3), max_size=2).map(tuple)
 
 
-@given(
-    st.lists(
-        st.builds(Record, memory=memories, history=states, embedding=st.none() | embeddings),
-        max_size=4,
-        unique_by=lambda record: record.memory.id,
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    """A memory, its states before, and vectors, each where there are some."""
+    memory = draw(memories)
+    before = draw(st.lists(memories, max_size=2)) if memory.revision > 2 else []
+    states = [memory] + [replace(one, id=memory.id, revision=2 - place) for place, one in enumerate(before)]
+    history = tuple(draw(changes(state)) for state in states)
+    return Record(memory=memory, history=draw(st.sampled_from([(), history])), embedding=draw(st.none() | embeddings))
+
+
+def changes(state: Memory) -> st.SearchStrategy[Revision]:
+    return st.builds(
+        Revision,
+        revision=st.just(state.revision),
+        action=st.sampled_from(Action),
+        at=st.just(state.updated_at),
+        key=names,
+        client_id=names,
+        reason=names,
+        batch_id=names,
+        memory=st.just(state),
     )
-)
+
+
+@given(st.lists(records(), max_size=4, unique_by=lambda record: record.memory.id))
 def test_any_memory_its_history_and_its_vectors_come_back_exactly(records: list[Record]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder, "memories.jsonl")
@@ -107,10 +123,53 @@ def test_a_line_that_no_store_would_keep_is_left_with_the_reason(
     assert words in left.why
 
 
+def a_revision(**fields: Any) -> Revision:  # Any: whatever field it is
+    memory = kept()
+    revision = Revision(
+        revision=1,
+        action=Action.CREATE,
+        at=memory.created_at,
+        key=None,
+        client_id="laptop",
+        reason=None,
+        batch_id=None,
+        memory=memory,
+    )
+    return replace(revision, **fields)
+
+
+@pytest.mark.parametrize(
+    ("history", "words"),
+    [
+        ((a_revision(memory=kept("another")),), "not that of the memory"),
+        ((a_revision(revision=2),), "states of another memory"),
+        ((a_revision(), a_revision(memory=kept(id="0" * 32))), "states of another memory"),
+        ((a_revision(), a_revision()), "not that of the memory"),
+        ((a_revision(reason="a\nb"),), "control character"),
+        ((a_revision(at=datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1)))),), "not in UTC"),
+    ],
+)
+def test_a_history_that_is_not_that_of_the_memory_is_refused(history: tuple[Revision, ...], words: str) -> None:
+    with pytest.raises(InvalidError, match=words):
+        record_of(line_of(Record(memory=kept(), history=history)))
+
+
+def test_a_field_of_a_past_state_that_nobody_knows_is_refused() -> None:
+    line = line_of(Record(memory=kept(), history=(a_revision(),)))
+
+    with pytest.raises(InvalidError, match="mood"):
+        record_of(line.replace(b'"memory":{', b'"memory":{"mood":"good",'))
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(InvalidError, match="surrogate"):
+        record_of(line_of(kept()).replace(b"We deploy", b"We \\ud83d deploy"))
+
+
 def test_reading_memories_alone_says_what_else_the_file_has(tmp_path: Path) -> None:
     embedding = Embedding(model="m", revision="1", dimension=2, vectors=((1.0, 0.0),))
     path = tmp_path / "memories.jsonl"
-    write_jsonl(path, [Record(memory=kept(), history=({"content": "before"},), embedding=embedding)])
+    write_jsonl(path, [Record(memory=kept(), history=(a_revision(),), embedding=embedding)])
 
     memory, history, vectors = read(path)
 

@@ -43,13 +43,15 @@ from memory_core.changes import (
 )
 from memory_core.errors import ConflictError, InvalidError, NotFoundError, StorageFullError
 from memory_core.files import replacing
-from memory_core.memories import Progress
+from memory_core.memories import AS_IT_IS, WHOLE, Progress
 from memory_core.types import (
     BackfillReport,
     Context,
     ContextQuery,
     EmbeddingStatus,
+    ExportQuery,
     Health,
+    ImportQuery,
     ImportReport,
     ListQuery,
     Memory,
@@ -66,7 +68,7 @@ from memory_core.types import (
     Stats,
 )
 
-PARQUET = "application/vnd.apache.parquet"
+_PARQUET, _JSONL = "application/vnd.apache.parquet", "application/jsonl"
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -232,10 +234,11 @@ class MemoryClient:
     async def health(self) -> Health:
         return await self._rest.call("GET", "/health", Health)
 
-    async def export_parquet(self, path: Path, *, progress: Progress | None = None) -> int:
+    async def export_file(self, path: Path, query: ExportQuery = WHOLE, *, progress: Progress | None = None) -> int:
         """As `Memories` says; `progress` counts bytes."""
         _refuse_existing(path)
-        async with self._rest.open("GET", "/export", timeout_s=LONG_TIMEOUT_S) as response:
+        params = query_params(query)
+        async with self._rest.open("GET", "/export", params, timeout_s=LONG_TIMEOUT_S) as response:
             total = response.headers.get("content-length")
             done = 0
             with _file_errors(path), replacing(path) as file:
@@ -246,12 +249,15 @@ class MemoryClient:
                         progress(done, int(total) if total is not None else None)
             return int(response.headers.get("x-memory-count", "0"))
 
-    async def import_parquet(self, path: Path, *, progress: Progress | None = None, by: By = ANYONE) -> ImportReport:
+    async def import_file(
+        self, path: Path, query: ImportQuery = AS_IT_IS, *, progress: Progress | None = None, by: By = ANYONE
+    ) -> ImportReport:
         """As `Memories` says; `progress` counts bytes sent. The answer comes when all of them are kept."""
         size = _readable_size(path)
-        headers = {"Content-Type": PARQUET, "Content-Length": str(size), **_said(by)}
+        headers = {"Content-Type": _media(path), "Content-Length": str(size), **_said(by)}
+        params = [(name, value) for name, value in query_params(query) if value]
         body = _chunks(path, size, progress)
-        async with self._rest.open("POST", "/import", (), body, headers, LONG_TIMEOUT_S) as response:
+        async with self._rest.open("POST", "/import", params, body, headers, LONG_TIMEOUT_S) as response:
             return self._rest.decode(await response.aread(), ImportReport)
 
 
@@ -263,6 +269,11 @@ async def _chunks(path: Path, size: int, progress: Progress | None) -> AsyncIter
             done += len(chunk)
             if progress is not None:
                 progress(done, size)
+
+
+def _media(path: Path) -> str:
+    with _file_errors(path), path.open("rb") as file:
+        return _PARQUET if file.read(4) == b"PAR1" else _JSONL
 
 
 def _refuse_existing(path: Path) -> None:

@@ -29,7 +29,9 @@ from memory_core.types import (
     Context,
     ContextQuery,
     EmbeddingStatus,
+    ExportQuery,
     Health,
+    ImportQuery,
     ImportReport,
     ListQuery,
     Memory,
@@ -48,6 +50,9 @@ from memory_core.types import (
 
 Progress = Callable[[int, int | None], None]
 """Called with how much is done and how much there is in all (null: not known)."""
+
+WHOLE = ExportQuery()
+AS_IT_IS = ImportQuery()
 
 
 class Memories(Protocol):
@@ -132,13 +137,19 @@ class Memories(Protocol):
 
     async def health(self) -> Health: ...
 
-    async def export_parquet(self, path: Path, *, progress: Progress | None = None) -> int:
-        """Write every memory, the trash and all vectors included, to one new file; how many there are.
+    async def export_file(self, path: Path, query: ExportQuery = WHOLE, *, progress: Progress | None = None) -> int:
+        """Write every memory, with the trash, past states and vectors, to one new file; how many there are.
 
         Raises ConflictError if `path` exists. The file appears whole or not at all.
         """
         ...
 
-    async def import_parquet(self, path: Path, *, progress: Progress | None = None, by: By = ANYONE) -> ImportReport:
-        """Take in what `export_parquet` wrote. Repeating it changes nothing; nothing that is here is overwritten."""
+    async def import_file(
+        self, path: Path, query: ImportQuery = AS_IT_IS, *, progress: Progress | None = None, by: By = ANYONE
+    ) -> ImportReport:
+        """Take in what `export_file` wrote, in either format. Nothing that is here is overwritten.
+
+        Repeating it changes nothing. Raises InvalidError, before anything is taken, where part of the file is no
+        memory.
+        """
         ...

@@ -311,16 +311,47 @@ class PurgeReport(Struct, frozen=True, kw_only=True):
     batch_id: str | None = None
 
 
-class ImportReport(Struct, frozen=True, kw_only=True):
-    """`conflicts` lists ids that exist here with another text or other fields; those stayed as they were.
+class FileFormat(StrEnum):
+    """The files that a server writes and reads."""
 
-    `batch_id` names what was imported, for `undo`.
+    PARQUET = "parquet"
+    JSONL = "jsonl"  # one memory a line, as JSON
+
+
+class ExportQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything, the trash included; with `bare` the memories alone, without their past states and vectors."""
+
+    format: FileFormat = FileFormat.PARQUET
+    bare: bool = False
+
+
+class ImportQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a file is taken in. Memories of no project come into `project_id`, where one is named.
+
+    With `ignore_times` a memory that is here with another time of creation or update is no conflict: that is for
+    sources that keep no times.
+    """
+
+    dry_run: bool = False
+    ignore_times: bool = False
+    project_id: str | None = None
+
+    def __post_init__(self) -> None:
+        checks.names(self, "project_id")
+
+
+class ImportReport(Struct, frozen=True, kw_only=True):
+    """`imported` memories are new here (on a dry run: would be), `unchanged` ones were here already.
+
+    `conflicts` lists ids that exist here with another text or other fields; those stayed as they were. `batch_id` names
+    what was imported, for `undo`; it is null where that is nothing.
     """
 
     imported: int
     unchanged: int
     conflicts: tuple[str, ...] = ()
     batch_id: str | None = None
+    dry_run: bool = False
 
 
 class BackfillReport(Struct, frozen=True, kw_only=True):

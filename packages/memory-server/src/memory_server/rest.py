@@ -37,7 +37,10 @@ from memory_core.types import (
     Context,
     ContextQuery,
     EmbeddingStatus,
+    ExportQuery,
+    FileFormat,
     Health,
+    ImportQuery,
     ImportReport,
     ListQuery,
     Memory,
@@ -58,8 +61,9 @@ from memory_server.decoding import read_query, read_struct, too_large
 from memory_server.problems import unsupported_media
 from memory_server.settings import ServerSettings
 
-PARQUET = "application/vnd.apache.parquet"
-_TRANSFER = ".transfer-{}.parquet"
+MEDIA = {FileFormat.PARQUET: "application/vnd.apache.parquet", FileFormat.JSONL: "application/jsonl"}
+_ALSO_TAKEN = ("application/x-ndjson", "application/octet-stream")
+_TRANSFER = ".transfer-{}"
 ScopeT = TypeVar("ScopeT", bound=Scope)
 MemoryId = Annotated[str, fastapi.Path(description="An id, or its unique beginning of at least four characters")]
 
@@ -79,8 +83,8 @@ class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: int = 10
 
 
-class Parquet(Struct, frozen=True):
-    """Stands in a route for a body that is a Parquet file."""
+class MemoryFile(Struct, frozen=True):
+    """Stands in a route for a body that is a file of one of the media types in `MEDIA`."""
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -150,11 +154,10 @@ class Rest:
             Route(method="POST", path="/models/use", summary="Let another embedding model take over",
                   handler=self.use_model, tag="upkeep", body=ModelChoice, returns=EmbeddingStatus, status=202,
                   errors=(409, 507)),
-            Route(method="GET", path="/export", summary="Every memory with its vectors, as Parquet",
-                  handler=self.export, tag="upkeep",
-                  returns=Parquet),
+            Route(method="GET", path="/export", summary="Every memory with its past and its vectors, as a file",
+                  handler=self.export, tag="upkeep", query=ExportQuery, returns=MemoryFile),
             Route(method="POST", path="/import", summary="Take in what an export wrote", handler=self.import_,
-                  tag="upkeep", returns=ImportReport, body=Parquet, changes=True, errors=(507,)),
+                  tag="upkeep", query=ImportQuery, returns=ImportReport, body=MemoryFile, changes=True, errors=(507,)),
         ]  # fmt: skip
 
     async def health(self) -> Response:
@@ -234,21 +237,23 @@ class Rest:
     async def use_model(self, request: Request) -> Response:
         return encoded(await self._service.use_model(await self._body(request, ModelChoice)), status=202)
 
-    async def export(self) -> Response:
-        path = self._scratch()
+    async def export(self, request: Request) -> Response:
+        query = read_query(request, ExportQuery)
+        path = self._scratch()  # a file first: an answer that broke off in its middle could pass for a whole one
         try:
-            count = await self._service.export_parquet(path)
+            count = await self._service.export_file(path, query)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return TemporaryFile(path, headers={"x-memory-count": str(count)})
+        return TemporaryFile(path, query.format, headers={"x-memory-count": str(count)})
 
     async def import_(self, request: Request) -> Response:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media not in (PARQUET, "application/octet-stream"):
-            raise unsupported_media(PARQUET)
+        if media not in (*MEDIA.values(), *_ALSO_TAKEN):
+            raise unsupported_media(" or ".join(MEDIA.values()))
+        query = read_query(request, ImportQuery)
         async with self._received(request) as path:
-            return encoded(await self._service.import_parquet(path, by=caller_of(request).by))
+            return encoded(await self._service.import_file(path, query, by=caller_of(request).by))
 
     @contextlib.asynccontextmanager
     async def _received(self, request: Request) -> AsyncIterator[Path]:
@@ -278,8 +283,8 @@ class Rest:
 class TemporaryFile(FileResponse):
     """A file that is gone once it is sent, or once the caller is."""
 
-    def __init__(self, path: Path, *, headers: dict[str, str]) -> None:
-        super().__init__(path, headers=headers, media_type=PARQUET, filename="memories.parquet")
+    def __init__(self, path: Path, file_format: FileFormat, *, headers: dict[str, str]) -> None:
+        super().__init__(path, headers=headers, media_type=MEDIA[file_format], filename=f"memories.{file_format.value}")
 
     async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
         try:

@@ -1,10 +1,8 @@
-"""Commands for the whole store: purge, export, import, backfill-embeddings."""
+"""Commands for the whole store: purge, backfill-embeddings."""
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from cyclopts import Parameter
 
 from memory_cli.options import NO_FILTERS, Filters, Here, Reason, because, flag
@@ -14,11 +12,6 @@ from memory_core.memories import Memories, Progress
 from memory_core.types import EmbeddingState, EmbeddingStatus, PurgeQuery
 
 _SLOWEST_POLL_S = 2.0  # 30 a minute, half of what a server allows one key
-
-
-class ExportReport(msgspec.Struct, frozen=True, kw_only=True):
-    exported: int
-    path: str
 
 
 async def purge(
@@ -54,29 +47,6 @@ async def purge(
         if report.matched > len(report.sample):
             session.out.note(f"… and {report.matched - len(report.sample):,} more")
     session.out.say(purge_text(report))
-
-
-async def export(file: Annotated[Path, Parameter(help="A new Parquet file.")], /, *, session: Here) -> None:
-    """Write all memories of all projects to a Parquet file, trash and vectors included."""
-    async with session.memories() as store:
-        with session.out.progress("Exporting", unit_is_bytes=True) as progress:
-            count = await store.export_parquet(file, progress=progress)
-    session.out.give(ExportReport(exported=count, path=str(file)), f"Exported {memories(count)} to {file}")
-
-
-async def import_(file: Annotated[Path, Parameter(help="What `export` wrote.")], /, *, session: Here) -> None:
-    """Take in the memories of a Parquet file that `export` wrote.
-
-    Nothing that is here is overwritten; doing it twice changes nothing.
-    """
-    async with session.memories() as store:
-        with session.out.progress("Importing", unit_is_bytes=True) as progress:
-            report = await store.import_parquet(file, progress=progress)
-    text = f"Imported {memories(report.imported)}; {report.unchanged:,} were here already"
-    if report.conflicts:
-        shown = ", ".join(report.conflicts[:10]) + (", …" if len(report.conflicts) > 10 else "")
-        text += f"; {len(report.conflicts):,} differ here and stayed as they are: {shown}"
-    session.out.give(report, text)
 
 
 async def backfill_embeddings(

@@ -21,15 +21,17 @@ from memory_core.engine.backups.shelf import Shelf
 from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.fusion import Ranking
+from memory_core.engine.incoming import read_file
 from memory_core.engine.lexical import ANALYSER_VERSION, entry, indexed_text
-from memory_core.engine.parquet import read_parquet, write_parquet
+from memory_core.engine.lines import write_lines
+from memory_core.engine.parquet import write_parquet
 from memory_core.engine.ports import Embedder, EmbedderOptions, Reranker, Store, StoreOptions
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.service import MemoryService
-from memory_core.engine.transfer import Parquet
+from memory_core.engine.transfer import Files
 from memory_core.engine.writing import TRASH_DAYS
 from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError, UnavailableError
-from memory_core.types import Fusion, ModelInfo
+from memory_core.types import FileFormat, Fusion, ModelInfo
 
 _DISTRIBUTION = "memory-core"
 _COMMON_EXTRA = "engine"
@@ -40,6 +42,7 @@ _BACKUPS = "memory_core.backups"
 _NO_RERANKER = "none"
 
 DEFAULT_EMBEDDER = "onnx:all-MiniLM-L6-v2"
+FILES = Files({FileFormat.PARQUET: write_parquet, FileFormat.JSONL: write_lines}, read_file)
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True):
@@ -90,7 +93,7 @@ def open_engine(options: EngineOptions, *, clock: Callable[[], datetime] = lambd
             indexed_text,
             embedder=None if chosen == NO_EMBEDDER else chosen,
         ),
-        Parquet(write_parquet, read_parquet),
+        FILES,
         Catalog(
             fixed=options.embedder is not None,
             check=check_embedder,

@@ -7,7 +7,6 @@ value before anything of it is taken.
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from datetime import MAXYEAR, UTC, datetime
@@ -19,10 +18,10 @@ import numpy as np
 from msgspec import DecodeError, ValidationError, convert, json
 from numpy.typing import NDArray
 
-from memory_core import checks
 from memory_core.changes import Revision
 from memory_core.engine.ports import EmbeddedEntry, ModelIdentity, Vectors, check_vectors
 from memory_core.errors import ConflictError, InvalidError, StorageFullError, UnavailableError
+from memory_core.formats.found import check, check_history
 from memory_core.memories import Progress
 from memory_core.types import Memory
 
@@ -82,7 +81,6 @@ WRITE = (
 )
 DESCRIBE = "SELECT column_name FROM (DESCRIBE FROM read_parquet($path))"
 READ = "SELECT {columns}, embedding::FLOAT[][] FROM read_parquet($path)"
-_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def write_parquet(path: Path, batches: Iterator[list[EmbeddedEntry]], progress: Progress | None = None) -> int:
@@ -227,33 +225,16 @@ def _memory(fields: dict[str, Any]) -> Memory:
         given[name] = _moment(name, given[name])
     if given["revision"] is None:
         del given["revision"]
-    memory = convert(given, Memory)
-    _check(memory)
-    return memory
-
-
-def _check(memory: Memory) -> None:
-    if not _ID.fullmatch(memory.id):
-        raise InvalidError(f"id is {memory.id!r}; it needs 32 hexadecimal digits")
-    checks.content(memory.content)
-    checks.names(memory, "source", "project_id", "client_id", "session_id", "topic_key", "superseded_by")
-    checks.scores(memory, "certainty_score", "quality_score")
-    checks.between("revision", memory.revision, 1, 2**31 - 1)
-    if checks.tags(memory.tags) != memory.tags:
-        raise InvalidError("a tag is given twice or has blanks around it")
+    return check(convert(given, Memory))
 
 
 def _history(text: str | None, memory: Memory) -> tuple[Revision, ...]:
     if text is None:
         return ()
     history = json.decode(text, type=tuple[Revision, ...])
-    for each in history:
-        _check(each.memory)
-    numbers = [each.revision for each in history]
-    if not history or history[0].memory != memory or numbers != sorted(set(numbers), reverse=True):
-        raise InvalidError("history is not that of the memory, its latest state first")
-    if any(each.memory.id != memory.id or each.memory.revision != each.revision for each in history):
-        raise InvalidError("history has states of another memory")
+    if not history:
+        raise InvalidError("history is empty")
+    check_history(history, memory)
     return history
 
 

@@ -313,6 +313,10 @@ class Store(Protocol):
         """`trashed`: only there (True), only outside (False), either (None)."""
         ...
 
+    def among(self, memory_ids: Sequence[str]) -> list[Memory]:
+        """Those that are here, in the trash or not, in no order."""
+        ...
+
     def ids_like(self, prefix: str, *, limit: int) -> list[str]:
         """Ids that begin with `prefix`, in the trash or not, sorted."""
         ...

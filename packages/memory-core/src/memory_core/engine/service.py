@@ -9,26 +9,26 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 from msgspec import UNSET
 
 from memory_core import checks
-from memory_core.changes import ANYONE, Action, By, History, Review, ReviewQuery
-from memory_core.engine import context, ids, transfer
+from memory_core.changes import History, Review, ReviewQuery
+from memory_core.engine import context, ids
 from memory_core.engine.backups.service import BackupService, NoBackups
 from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog, listed
-from memory_core.engine.changing import act, new_batch, outside_trash
+from memory_core.engine.changing import outside_trash
 from memory_core.engine.doctor import StoreDoctor, Ward
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.fusion import Ranking
-from memory_core.engine.ports import Act, EmbeddedEntry, ModelChangedError, QueryVector, Store
+from memory_core.engine.moving import Moving
+from memory_core.engine.ports import ModelChangedError, QueryVector, Store
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
-from memory_core.engine.writing import TRASH_DAYS, Sight, Writing
+from memory_core.engine.transfer import Files
+from memory_core.engine.writing import TRASH_DAYS, Sight
 from memory_core.errors import ConflictError, InvalidError, StorageFullError
-from memory_core.memories import Progress
 from memory_core.types import (
     BackfillReport,
     Context,
@@ -36,7 +36,6 @@ from memory_core.types import (
     EmbeddingState,
     EmbeddingStatus,
     Health,
-    ImportReport,
     ListQuery,
     Memory,
     MemoryPage,
@@ -59,7 +58,7 @@ _READERS = 4
 _CONSIDERED_FOR_CONTEXT = 500
 
 
-class MemoryService(Writing):
+class MemoryService(Moving):
     """The engine as a `Memories`. `start` before the first call, `close` after the last; `maintain` when idle.
 
     What has lain in the trash for `trash_days` is removed for good; null: nothing ever is.
@@ -69,7 +68,7 @@ class MemoryService(Writing):
         self,
         store: Store,
         embeddings: EmbeddingQueue,
-        parquet: transfer.Parquet,
+        files: Files,
         catalog: Catalog,
         *,
         version: str,
@@ -81,8 +80,7 @@ class MemoryService(Writing):
         patience_s: float = PATIENCE_S,
         trash_days: int | None = TRASH_DAYS,
     ) -> None:
-        super().__init__(store, embeddings, clock=clock, new_id=new_id, trash_days=trash_days)
-        self._parquet = parquet
+        super().__init__(store, embeddings, files, clock=clock, new_id=new_id, trash_days=trash_days)
         self._catalog = catalog
         self._version = version
         self._patience_s = patience_s
@@ -262,26 +260,6 @@ class MemoryService(Writing):
         degraded = any(part is not None and part.detail is not None for part in (embedding, embedding.next, reranker))
         status = "degraded" if degraded else "ok"
         return Health(status=status, version=self._version, embedding=embedding, reranker=reranker)
-
-    async def export_parquet(self, path: Path, *, progress: Progress | None = None) -> int:
-        return await self._threads.read(lambda: self._parquet.write(path, self._store.export(), progress))
-
-    async def import_parquet(self, path: Path, *, progress: Progress | None = None, by: By = ANYONE) -> ImportReport:
-        """Each batch is a transaction, so that other writes have their turn; repeating finishes what broke off."""
-        batches = self._parquet.read(path)
-        done_as = act(Action.IMPORT, self._clock(), by, new_batch(Action.IMPORT))
-        report = ImportReport(imported=0, unchanged=0, batch_id=done_as.batch_id)
-        done = 0
-        while batch := await self._threads.read(next, batches, None):
-            report = transfer.together(report, await self._threads.write(self._take_in, batch, done_as))
-            done += len(batch)
-            if progress is not None:
-                progress(done, None)
-        self._embeddings.notify()
-        return report
-
-    def _take_in(self, batch: Sequence[EmbeddedEntry], done_as: Act) -> ImportReport:
-        return transfer.take_in(self._store, batch, self._embeddings.model, done_as)
 
     async def _once_more(self, asked: Callable[[], Awaitable[T]]) -> T:
         """Another model may take over between embedding a query and comparing it; embedded anew, it fits that one."""

@@ -1,28 +1,43 @@
-"""Between a store and a Parquet file: what is taken in, what is left as it is, and how that is counted."""
+"""Between a store and a file: what is taken in, what is left as it is, and how that is counted."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import structs
 
 from memory_core.changes import Revision
 from memory_core.engine import lexical
 from memory_core.engine.ports import Act, EmbeddedEntry, ModelIdentity, Past, Store, Vectors
 from memory_core.memories import Progress
-from memory_core.types import ImportReport
+from memory_core.types import ExportQuery, FileFormat, ImportQuery, ImportReport, Memory
 
 
-class Parquet(NamedTuple):
-    """How a file is written and read. Given from outside: the library that does it is the store's, not the service's.
+class Files(NamedTuple):
+    """How files are written and read. Given from outside: the libraries that do it are the store's, not the service's.
 
     `write` gives how many memories there were, and raises ConflictError if the file exists; `read` raises InvalidError
     where the file is no export.
     """
 
-    write: Callable[[Path, Iterator[list[EmbeddedEntry]], Progress | None], int]
+    write: Mapping[FileFormat, Callable[[Path, Iterator[list[EmbeddedEntry]], Progress | None], int]]
     read: Callable[[Path], Iterator[list[EmbeddedEntry]]]
 
 
-def take_in(store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None, act: Act) -> ImportReport:
+def outgoing(store: Store, query: ExportQuery) -> Iterator[list[EmbeddedEntry]]:
+    for batch in store.export():
+        yield [EmbeddedEntry(memory=each.memory, model=None, vectors=None) for each in batch] if query.bare else batch
+
+
+def incoming(batches: Iterator[list[EmbeddedEntry]], query: ImportQuery) -> Iterator[list[EmbeddedEntry]]:
+    """What is in the file, as it is to be here."""
+    for batch in batches:
+        yield batch if query.project_id is None else [_placed(each, query.project_id) for each in batch]
+
+
+def take_in(
+    store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None, act: Act, query: ImportQuery
+) -> ImportReport:
     """Insert what is not here, with vectors of `model` if that is in use; other memories are embedded anew."""
     known = store.import_entries(
         [(lexical.entry(each.memory), _vectors(each, model)) for each in batch],
@@ -30,11 +45,64 @@ def take_in(store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity |
         act=act,
         pasts={each.memory.id: _past(each.history) for each in batch if each.history},
     )
+    return _report(batch, known, query)
+
+
+class Forecast:
+    """What an import would do, batch by batch, with nothing done. Raises nothing: what can be read can be taken in."""
+
+    def __init__(self, store: Store, query: ImportQuery) -> None:
+        self._store = store
+        self._query = query
+        self._incoming: dict[str, Memory] = {}
+
+    def of(self, batch: Sequence[EmbeddedEntry]) -> ImportReport:
+        ids = [each.memory.id for each in batch]
+        here = {memory.id: memory for memory in self._store.among(ids)}
+        known = []
+        for each in batch:
+            earlier = here.get(each.memory.id) or self._incoming.get(each.memory.id)
+            if earlier is None:
+                self._incoming[each.memory.id] = each.memory
+            else:
+                known.append(earlier)
+        return _report(batch, known, self._query)
+
+
+def together(first: ImportReport, second: ImportReport) -> ImportReport:
+    return ImportReport(
+        imported=first.imported + second.imported,
+        unchanged=first.unchanged + second.unchanged,
+        conflicts=first.conflicts + second.conflicts,
+        batch_id=first.batch_id,
+        dry_run=first.dry_run,
+    )
+
+
+def _report(batch: Sequence[EmbeddedEntry], known: Sequence[Memory], query: ImportQuery) -> ImportReport:
     here = {memory.id: memory for memory in known}
-    conflicts = [e.memory.id for e in batch if e.memory.id in here and e.memory != here[e.memory.id]]
+    conflicts = [
+        each.memory.id
+        for each in batch
+        if each.memory.id in here and not _same(each.memory, here[each.memory.id], query)
+    ]
     return ImportReport(
         imported=len(batch) - len(known), unchanged=len(known) - len(conflicts), conflicts=tuple(conflicts)
     )
+
+
+def _same(incoming: Memory, here: Memory, query: ImportQuery) -> bool:
+    if query.ignore_times:
+        incoming = structs.replace(incoming, created_at=here.created_at, updated_at=here.updated_at)
+    return incoming == here
+
+
+def _placed(entry: EmbeddedEntry, project_id: str) -> EmbeddedEntry:
+    def placed(memory: Memory) -> Memory:
+        return structs.replace(memory, project_id=project_id) if memory.project_id is None else memory
+
+    history = [structs.replace(each, memory=placed(each.memory)) for each in entry.history]
+    return structs.replace(entry, memory=placed(entry.memory), history=tuple(history))
 
 
 def _past(history: Sequence[Revision]) -> Past:
@@ -45,15 +113,6 @@ def _past(history: Sequence[Revision]) -> Past:
 def _act(revision: Revision) -> Act:
     named = ("action", "at", "key", "client_id", "reason", "batch_id")
     return Act(**{name: getattr(revision, name) for name in named})
-
-
-def together(first: ImportReport, second: ImportReport) -> ImportReport:
-    return ImportReport(
-        imported=first.imported + second.imported,
-        unchanged=first.unchanged + second.unchanged,
-        conflicts=first.conflicts + second.conflicts,
-        batch_id=first.batch_id,
-    )
 
 
 def _vectors(entry: EmbeddedEntry, model: ModelIdentity | None) -> Vectors | None:

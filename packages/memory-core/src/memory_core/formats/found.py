@@ -2,17 +2,19 @@
 
 import errno
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from msgspec import Struct
 
 from memory_core import checks
+from memory_core.changes import Revision
 from memory_core.errors import InvalidError, MemoryServiceError, StorageFullError, UnavailableError
 from memory_core.types import Memory
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_MAX_REVISION = 2**31 - 1
 _TIMES = ("created_at", "updated_at", "deleted_at", "expires_at", "review_by")
 
 
@@ -54,9 +56,22 @@ def check(memory: Memory) -> Memory:
     for name in _TIMES:
         if (moment := getattr(memory, name)) is not None and moment.utcoffset() != timedelta(0):
             raise InvalidError(f"{name} is not in UTC")
-    if memory.revision < 1:
-        raise InvalidError(f"revision is {memory.revision}; the first is 1")
+    checks.between("revision", memory.revision, 1, _MAX_REVISION)
     return memory
+
+
+def check_history(history: Sequence[Revision], memory: Memory) -> None:
+    """Raise InvalidError unless these are states of `memory`, its own first and then those before it."""
+    for each in history:
+        check(each.memory)
+        checks.names(each, "key", "client_id", "reason", "batch_id")
+        if each.at.utcoffset() != timedelta(0):
+            raise InvalidError("history has a time that is not in UTC")
+        if each.memory.id != memory.id or each.memory.revision != each.revision:
+            raise InvalidError("history has states of another memory")
+    numbers = [each.revision for each in history]
+    if history and (history[0].memory != memory or numbers != sorted(set(numbers), reverse=True)):
+        raise InvalidError("history is not that of the memory, its latest state first")
 
 
 def unwritable(path: Path, error: OSError) -> MemoryServiceError:

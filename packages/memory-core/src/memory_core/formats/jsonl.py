@@ -5,20 +5,24 @@ Every field is written and every field is read; a field that this version does n
 
 import math
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, structs
 
+from memory_core.changes import Action, Revision
 from memory_core.errors import ConflictError, InvalidError, MemoryServiceError
 from memory_core.files import replacing
-from memory_core.formats.found import Format, Found, Left, check, unwritable
+from memory_core.formats.found import Format, Found, Left, check, check_history, unwritable
 from memory_core.types import Memory
 
 _MARKS = {"id", "content", "memory_type", "created_at"}
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a line that is no JSON of ours raises
+
+
+_LONGEST_LOOK_BYTES = 4 << 20  # of a line that is looked at to tell what the file is
 
 
 class Embedding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,16 +41,39 @@ class Embedding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """`history` has past states, oldest first, as whoever wrote them had them: JSON objects that are only carried."""
+    """`history` has every state of the memory, the one of now first, if any; `embedding` is of the one of now."""
 
     memory: Memory
-    history: tuple[dict[str, Any], ...] = ()  # Any: not ours to understand here
+    history: tuple[Revision, ...] = ()
     embedding: Embedding | None = None
 
 
-class _Line(Memory, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    history: tuple[dict[str, Any], ...] = ()  # Any: as in Record
-    embedding: Embedding | None = field(default=None)
+class _Written(Memory, frozen=True, kw_only=True, omit_defaults=True):
+    history: tuple[Revision, ...] = ()
+    embedding: Embedding | None = None
+
+
+class _State(Memory, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields of a memory and no others."""
+
+
+class _Revision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    revision: int
+    action: Action
+    at: datetime
+    key: str | None
+    client_id: str | None
+    reason: str | None
+    batch_id: str | None
+    memory: _State
+
+
+class _Line(_State, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    history: tuple[_Revision, ...] = ()
+    embedding: Embedding | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Line)
 
 
 def write_jsonl(path: Path, records: Iterable[Record | Memory]) -> int:
@@ -66,13 +93,24 @@ def write_jsonl(path: Path, records: Iterable[Record | Memory]) -> int:
 def line_of(record: Record | Memory) -> bytes:
     """One line of the file, its end included. Raises InvalidError for what no store would keep."""
     whole = record if isinstance(record, Record) else Record(memory=record)
-    fields = msgspec.structs.asdict(check(whole.memory))
-    return msgspec.json.encode(_Line(**fields, history=whole.history, embedding=whole.embedding)) + b"\n"
+    fields = structs.asdict(check(whole.memory))
+    return msgspec.json.encode(_Written(**fields, history=whole.history, embedding=whole.embedding)) + b"\n"
+
+
+def record_of(line: bytes) -> Record:
+    """What `line_of` wrote. Raises InvalidError."""
+    try:
+        found = _DECODER.decode(line)
+        memory = check(_memory(found))
+        history = tuple(_revision(each) for each in found.history)
+        check_history(history, memory)
+        return Record(memory=memory, history=history, embedding=found.embedding)
+    except (*_BROKEN, MemoryServiceError) as error:
+        raise InvalidError(f"it is no memory as this version writes it: {error}") from error
 
 
 def read_records(path: Path) -> Iterator[Record | Left]:
     """What `write_jsonl` wrote, in its order; a line that is no memory is left, and the rest is read."""
-    decode = msgspec.json.Decoder(_Line).decode
     seen: set[str] = set()
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -80,9 +118,9 @@ def read_records(path: Path) -> Iterator[Record | Left]:
             try:
                 if not line.strip():
                     continue
-                record = _record(decode(line))
-            except (*_BROKEN, MemoryServiceError) as error:
-                yield Left(where, f"it is no memory as this version writes it: {error}")
+                record = record_of(line)
+            except InvalidError as error:
+                yield Left(where, str(error))
                 continue
             if record.memory.id in seen:
                 yield Left(where, f"its id {record.memory.id} stands in an earlier line")
@@ -112,7 +150,7 @@ def takes(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        for line in islice(iter(lambda: file.readline(4 << 20), b""), 20):
+        for line in islice(iter(lambda: file.readline(_LONGEST_LOOK_BYTES), b""), 20):
             try:
                 found = msgspec.json.decode(line)
             except _BROKEN:
@@ -122,9 +160,12 @@ def takes(path: Path) -> bool:
     return False
 
 
-def _record(line: _Line) -> Record:
-    fields = {name: getattr(line, name) for name in Memory.__struct_fields__}
-    return Record(memory=check(Memory(**fields)), history=line.history, embedding=line.embedding)
+def _memory(state: _State) -> Memory:
+    return Memory(**{name: getattr(state, name) for name in Memory.__struct_fields__})
+
+
+def _revision(found: _Revision) -> Revision:
+    return Revision(**structs.asdict(found) | {"memory": _memory(found.memory)})
 
 
 FORMAT = Format(

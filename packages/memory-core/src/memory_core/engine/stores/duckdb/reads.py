@@ -13,6 +13,7 @@ from memory_core.errors import NotFoundError
 from memory_core.types import Memory, MemoryType, Scope
 
 BY_ID = "SELECT {columns}, doc, terms_digest FROM memories WHERE id = $id"
+AMONG = f"SELECT {COLUMNS} FROM memories WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
 IDS_LIKE = "SELECT id FROM memories WHERE starts_with(id, $prefix) ORDER BY id LIMIT $limit"
 NEWEST = "SELECT {columns} FROM {scope} ORDER BY created_at DESC, id DESC LIMIT $limit"
 BELOW = "created_at <= $at AND (created_at < $at OR id < $id)"  # the first half alone skips whole row groups
@@ -50,6 +51,10 @@ def by_id(cursor: Cursor, memory_id: str, *, trashed: bool | None) -> Memory:
         where = "not in the trash" if trashed else "in the trash; restore it first"
         raise NotFoundError(f"memory {memory_id} is {where}")
     return memory
+
+
+def among(cursor: Cursor, memory_ids: Sequence[str]) -> list[Memory]:
+    return [memory_of(row) for row in cursor.execute(AMONG, {"ids": list(memory_ids)}).fetchall()]
 
 
 def ids_like(cursor: Cursor, prefix: str, *, limit: int) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from memory_core.changes import Action, Revision
 from memory_core.engine.ports import Latest
+from memory_core.engine.stores.duckdb import imports
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, from_timestamp, memory_of
 
@@ -53,13 +54,18 @@ def latest_of(cursor: Cursor, memory_id: str) -> list[Latest]:
 
 
 def latest_of_batch(cursor: Cursor, batch_id: str) -> list[Latest]:
-    """Of memories that nobody has changed since."""
-    return _latest(cursor, OF_BATCH, batch_id)
+    """Of memories that nobody has changed since. What an import brought with its past was not here before either."""
+    brought, _ = imports.unchanged_and_changed(cursor, batch_id)
+    return _latest(cursor, OF_BATCH, batch_id) + [
+        Latest(memory_id=memory_id, revision=revision, action=Action.IMPORT, batch_id=batch_id, has_former=False)
+        for memory_id, revision in brought.items()
+    ]
 
 
 def changed_since(cursor: Cursor, batch_id: str) -> list[str]:
     """Ids of memories that the batch changed, and others have changed again."""
-    return [row[0] for row in cursor.execute(CHANGED_SINCE, {"given": batch_id}).fetchall()]
+    _, changed = imports.unchanged_and_changed(cursor, batch_id)
+    return [row[0] for row in cursor.execute(CHANGED_SINCE, {"given": batch_id}).fetchall()] + changed
 
 
 def last_changed_by(cursor: Cursor, client_id: str | None) -> str | None:

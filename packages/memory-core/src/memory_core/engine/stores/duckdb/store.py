@@ -100,6 +100,10 @@ class DuckDBStore:
         with self._db.read() as cursor:
             return reads.by_id(cursor, memory_id, trashed=trashed)
 
+    def among(self, memory_ids: Sequence[str]) -> list[Memory]:
+        with self._db.read() as cursor:
+            return reads.among(cursor, memory_ids)
+
     def ids_like(self, prefix: str, *, limit: int) -> list[str]:
         with self._db.read() as cursor:
             return reads.ids_like(cursor, prefix, limit=limit)

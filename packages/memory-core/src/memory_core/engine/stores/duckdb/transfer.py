@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from memory_core.engine.ports import Act, EmbeddedEntry, Entry, ModelIdentity, Past, Vectors, check_vectors
-from memory_core.engine.stores.duckdb import revisions, vectors, writes
+from memory_core.engine.stores.duckdb import imports, reads, revisions, vectors, writes
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, memory_of
 from memory_core.engine.stores.duckdb.vectors import VectorTable
@@ -12,7 +12,6 @@ from memory_core.types import Memory
 BATCH = 500
 
 DOCS = "SELECT doc FROM memories ORDER BY doc"
-HERE = "SELECT {columns} FROM memories WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
 BETWEEN = "SELECT {columns}, doc FROM memories WHERE doc BETWEEN $low AND $high ORDER BY doc"
 
 
@@ -29,7 +28,7 @@ def _batch(cursor: Cursor, table: VectorTable | None, low: int, high: int) -> li
     rows = cursor.execute(BETWEEN.format(columns=COLUMNS), {"low": low, "high": high}).fetchall()
     embedded = vectors.vectors_between(cursor, table, low, high) if table else {}
     memories = [memory_of(row) for row in rows]
-    histories = revisions.histories(cursor, [memory.id for memory in memories if memory.revision > 1])
+    histories = revisions.histories(cursor, [memory.id for memory in memories])
     return [
         EmbeddedEntry(
             memory=memory,
@@ -49,9 +48,7 @@ def import_entries(
     pasts: Mapping[str, Past] | None,
 ) -> list[Memory]:
     """What stays as it was, for each entry whose id was here already, one given twice included."""
-    ids = [entry.memory.id for entry, _ in entries]
-    rows = cursor.execute(HERE.format(columns=COLUMNS), {"ids": ids}).fetchall()
-    here = {memory.id: memory for memory in map(memory_of, rows)}
+    here = {memory.id: memory for memory in reads.among(cursor, [entry.memory.id for entry, _ in entries])}
     known: list[Memory] = []
     new: list[tuple[Entry, Vectors | None]] = []
     for entry, given in entries:
@@ -61,6 +58,8 @@ def import_entries(
             here[entry.memory.id] = entry.memory
             new.append((entry, given))
     docs = writes.insert(cursor, [entry for entry, _ in new], act, pasts)
+    if act is not None and pasts:
+        imports.remember(cursor, act, [entry.memory for entry, _ in new if entry.memory.id in pasts])
     embedded = {doc: given for doc, (_, given) in zip(docs, new, strict=True) if given is not None}
     if embedded:
         _embed(cursor, embedded, model)

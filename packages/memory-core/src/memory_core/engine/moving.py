@@ -1,0 +1,72 @@
+"""The verbs of `Memories` that move all memories out of a store or into it, as files. A base of the service.
+
+What a file holds is the formats'; what becomes of a batch of it is in `transfer`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from memory_core.changes import ANYONE, Action, By
+from memory_core.engine import transfer
+from memory_core.engine.changing import act, new_batch
+from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.ports import Act, EmbeddedEntry, Store
+from memory_core.engine.writing import Writing
+from memory_core.memories import AS_IT_IS, WHOLE, Progress
+from memory_core.types import ExportQuery, ImportQuery, ImportReport
+
+
+class Moving(Writing):
+    def __init__(
+        self,
+        store: Store,
+        embeddings: EmbeddingQueue,
+        files: transfer.Files,
+        *,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        trash_days: int | None,
+    ) -> None:
+        super().__init__(store, embeddings, clock=clock, new_id=new_id, trash_days=trash_days)
+        self._files = files
+
+    async def export_file(self, path: Path, query: ExportQuery = WHOLE, *, progress: Progress | None = None) -> int:
+        write = self._files.write[query.format]
+        return await self._threads.read(lambda: write(path, transfer.outgoing(self._store, query), progress))
+
+    async def import_file(
+        self, path: Path, query: ImportQuery = AS_IT_IS, *, progress: Progress | None = None, by: By = ANYONE
+    ) -> ImportReport:
+        """Read twice: what cannot be read to its end is refused before anything of it is taken.
+
+        Each batch is a transaction, so that other writes have their turn; repeating finishes what broke off.
+        """
+        forecast = await self._forecast(path, query)
+        if query.dry_run or not forecast.imported:
+            return forecast
+        done_as = act(Action.IMPORT, self._clock(), by, new_batch(Action.IMPORT))
+        report = ImportReport(imported=0, unchanged=0, batch_id=done_as.batch_id)
+        done = 0
+        async for batch in self._incoming(path, query):
+            report = transfer.together(report, await self._threads.write(self._take_in, batch, done_as, query))
+            done += len(batch)
+            if progress is not None:
+                progress(done, None)
+        self._embeddings.notify()
+        return report
+
+    async def _forecast(self, path: Path, query: ImportQuery) -> ImportReport:
+        report = ImportReport(imported=0, unchanged=0, dry_run=query.dry_run)
+        forecast = transfer.Forecast(self._store, query)
+        async for batch in self._incoming(path, query):
+            report = transfer.together(report, await self._threads.read(forecast.of, batch))
+        return report
+
+    async def _incoming(self, path: Path, query: ImportQuery) -> AsyncIterator[list[EmbeddedEntry]]:
+        batches = transfer.incoming(self._files.read(path), query)
+        while batch := await self._threads.read(next, batches, None):
+            yield batch
+
+    def _take_in(self, batch: Sequence[EmbeddedEntry], done_as: Act, query: ImportQuery) -> ImportReport:
+        return transfer.take_in(self._store, batch, self._embeddings.model, done_as, query)

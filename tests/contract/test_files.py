@@ -167,6 +167,30 @@ async def test_another_time_alone_is_no_conflict_where_it_is_of_no_account(memor
     assert (await memories.import_file(after, ImportQuery(ignore_times=True))).conflicts == (other.id,)
 
 
+@needs("import_file", "list")
+async def test_what_left_by_itself_since_is_no_conflict(memories: Memories, tmp_path: Path) -> None:
+    file = tmp_path / "one.jsonl"
+    file.write_bytes(line_of(kept(expires_at=kept().updated_at)))
+    await memories.import_file(file)
+    assert len((await memories.list(ListQuery(trashed=True, global_search=True))).memories) == 1
+
+    assert (await memories.import_file(file)).unchanged == 1
+
+
+@needs("import_file", "undo")
+async def test_what_was_undone_is_not_brought_again_and_the_report_says_where_it_is(
+    memories: Memories, tmp_path: Path
+) -> None:
+    file = tmp_path / "one.jsonl"
+    file.write_bytes(line_of(kept()))
+    batch = (await memories.import_file(file)).batch_id
+    await memories.undo(UndoRequest(batch_id=batch))
+
+    report = await memories.import_file(file)
+
+    assert (report.imported, report.conflicts, report.in_trash) == (0, (kept().id,), 1)
+
+
 @needs("import_file")
 async def test_a_bad_line_at_the_end_refuses_the_file_before_anything_is_taken(
     memories: Memories, tmp_path: Path

@@ -214,6 +214,7 @@ def test_an_export_can_be_taken_in_again(http: httpx.Client, server: RunningServ
         "imported": 0,
         "unchanged": int(exported.headers["x-memory-count"]),
         "conflicts": [],
+        "in_trash": 0,
         "batch_id": None,
         "dry_run": False,
     }

@@ -14,6 +14,8 @@ from memory_core.errors import AmbiguousIdError, ModelUnavailableError, NotFound
 from memory_core.types import (
     ContextQuery,
     EmbeddingState,
+    ExportQuery,
+    FileFormat,
     ListQuery,
     MemoryPatch,
     NewMemory,
@@ -223,13 +225,16 @@ async def test_similar_goes_by_words_while_there_is_no_vector(tmp_path: Path) ->
 # ── Files ──
 
 
-async def test_vectors_of_the_same_model_come_along_and_others_are_made_anew(tmp_path: Path) -> None:
-    file = tmp_path / "all.parquet"
+@pytest.mark.parametrize("file_format", FileFormat)
+async def test_vectors_of_the_same_model_come_along_and_others_are_made_anew(
+    tmp_path: Path, file_format: FileFormat
+) -> None:
+    file = tmp_path / "all"
     async with opened(tmp_path / "a", ToyEmbedder) as service:
         for i in range(3):
             await service.add(NewMemory(content=f"note {i}"))
         await until(service, EmbeddingState.READY)
-        assert await service.export_file(file) == 3
+        assert await service.export_file(file, ExportQuery(format=file_format)) == 3
 
     same, other = ToyEmbedder(), ToyEmbedder("another")
     assert await taken_in(file, tmp_path / "b", same) == 3

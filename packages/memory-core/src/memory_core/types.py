@@ -343,13 +343,14 @@ class ImportQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class ImportReport(Struct, frozen=True, kw_only=True):
     """`imported` memories are new here (on a dry run: would be), `unchanged` ones were here already.
 
-    `conflicts` lists ids that exist here with another text or other fields; those stayed as they were. `batch_id` names
-    what was imported, for `undo`; it is null where that is nothing.
+    `conflicts` lists ids that exist here with another text or other fields; those stayed as they were, `in_trash` of
+    them in the trash. `batch_id` names what was imported, for `undo`; it is null where that is nothing.
     """
 
     imported: int
     unchanged: int
     conflicts: tuple[str, ...] = ()
+    in_trash: int = 0
     batch_id: str | None = None
     dry_run: bool = False
 

@@ -192,6 +192,8 @@ def import_text(report: Moved) -> str:
         shown = ", ".join(report.conflicts[:10]) + (", …" if len(report.conflicts) > 10 else "")
         stay = "stay" if report.dry_run else "stayed"
         text += f"; {len(report.conflicts):,} differ here and {stay} as they are: {shown}"
+        if report.in_trash:
+            text += f"; {report.in_trash:,} of these are in the trash, and `restore` brings them back"
     lines = [text]
     if report.left:
         lines.append(f"Left out: {len(report.left):,}")

@@ -74,6 +74,7 @@ def together(first: ImportReport, second: ImportReport) -> ImportReport:
         imported=first.imported + second.imported,
         unchanged=first.unchanged + second.unchanged,
         conflicts=first.conflicts + second.conflicts,
+        in_trash=first.in_trash + second.in_trash,
         batch_id=first.batch_id,
         dry_run=first.dry_run,
     )
@@ -87,11 +88,17 @@ def _report(batch: Sequence[EmbeddedEntry], known: Sequence[Memory], query: Impo
         if each.memory.id in here and not _same(each.memory, here[each.memory.id], query)
     ]
     return ImportReport(
-        imported=len(batch) - len(known), unchanged=len(known) - len(conflicts), conflicts=tuple(conflicts)
+        imported=len(batch) - len(known),
+        unchanged=len(known) - len(conflicts),
+        conflicts=tuple(conflicts),
+        in_trash=sum(here[memory_id].deleted_at is not None for memory_id in conflicts),
     )
 
 
 def _same(incoming: Memory, here: Memory, query: ImportQuery) -> bool:
+    over, trashed = incoming.expires_at, here.deleted_at
+    if over is not None and trashed is not None and over <= trashed:  # it left by itself
+        incoming = structs.replace(incoming, deleted_at=trashed, revision=here.revision)
     if query.ignore_times:
         incoming = structs.replace(incoming, created_at=here.created_at, updated_at=here.updated_at)
     return incoming == here

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory_core.errors import MemoryServiceError
-from memory_core.formats import Found, Left, read
-from memory_core.formats.found import check
+from memory_core.formats.found import Found, Left, check
+from memory_core.formats.table import read
 
 LINES = """\
 ---

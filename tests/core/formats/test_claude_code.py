@@ -4,7 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from memory_core.formats import Left, read, recognised
+from memory_core.formats.found import Left
+from memory_core.formats.table import read, recognised
 from memory_core.types import Memory, MemoryType
 from support.sources import CLAUDE_MD, claude_code
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory_core import checks
-from memory_core.formats import Left
+from memory_core.formats.found import Left
 from memory_core.formats.others.draft import Draft, identity, memories, moment, score
 from memory_core.types import Memory
 

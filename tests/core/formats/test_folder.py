@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from memory_core.errors import ConflictError, InvalidError, UnavailableError
-from memory_core.formats import Left, recognised
 from memory_core.formats.folder import MARKER, Written, read, write_markdown
+from memory_core.formats.found import Left
+from memory_core.formats.table import recognised
 from memory_core.types import Memory, MemoryType
 from support.kept import kept, shelf_of
 

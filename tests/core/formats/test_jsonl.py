@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from memory_core.changes import Action, Revision
 from memory_core.errors import ConflictError, InvalidError, UnavailableError
-from memory_core.formats import Left, recognised
+from memory_core.formats.found import Left
 from memory_core.formats.jsonl import Embedding, Record, line_of, read, read_records, record_of, write_jsonl
+from memory_core.formats.table import recognised
 from memory_core.types import Memory
 from support.kept import kept, memories, names, shelf_of
 

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from memory_core.formats import Left, read
+from memory_core.formats.found import Left
+from memory_core.formats.table import read
 from memory_core.types import Memory, MemoryType
 from support.sources import GRAPH, lines, mcp_memory
 

@@ -5,7 +5,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from memory_core.formats import Left, read
+from memory_core.formats.found import Left
+from memory_core.formats.table import read
 from memory_core.types import Memory, MemoryType
 from support.sources import database, insert, mcp_memory_service
 

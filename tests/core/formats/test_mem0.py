@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from memory_core.errors import InvalidError
-from memory_core.formats import Left, read, recognised
+from memory_core.formats.found import Left
+from memory_core.formats.table import read, recognised
 from memory_core.types import Memory, MemoryType
 from support.sources import lines, mem0
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from memory_core.errors import InvalidError, UnavailableError
-from memory_core.formats import FORMATS, Found, Left, named, read, recognised
-from memory_core.formats.found import check
+from memory_core.formats.found import Found, Left, check
 from memory_core.formats.jsonl import write_jsonl
+from memory_core.formats.table import FORMATS, named, read, recognised
 from memory_core.types import Memory
 from support.kept import kept
 from support.sources import SOURCES
@@ -129,7 +129,7 @@ def test_our_own_lines_are_no_other_systems(tmp_path: Path) -> None:
 
 
 def test_formats_need_nothing_but_msgspec() -> None:
-    code = "import sys; import memory_core.formats; print({m.partition('.')[0] for m in sys.modules})"
+    code = "import sys; import memory_core.formats.table; print({m.partition('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
 
     assert not {name for name in ("duckdb", "numpy", "yaml", "httpx") if f"'{name}'" in loaded}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from memory_core.errors import UnavailableError
-from memory_core.formats import Left, read
+from memory_core.formats.found import Left
 from memory_core.formats.others import sqlite
+from memory_core.formats.table import read
 from memory_core.types import Memory
 from support.sources import database, insert, mcp_memory_service
 

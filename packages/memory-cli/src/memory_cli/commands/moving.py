@@ -16,11 +16,10 @@ from cyclopts import Parameter
 from memory_cli.options import Here, flag
 from memory_cli.render import memories, one_line
 from memory_cli.session import Session
-from memory_core import formats
 from memory_core.errors import InvalidError, NotFoundError
-from memory_core.formats import Left
+from memory_core.formats import jsonl, table
 from memory_core.formats.folder import Written, write_markdown
-from memory_core.formats.jsonl import line_of, read_records
+from memory_core.formats.found import Format, Left
 from memory_core.types import ExportQuery, FileFormat, ImportQuery, ImportReport, Memory
 
 _PARQUET = "parquet"
@@ -101,8 +100,8 @@ async def import_(
         raise NotFoundError(f"{path} does not exist")
     named = session.project_id if session.names_project else None
     query = ImportQuery(dry_run=dry_run, project_id=named)
-    name = source or (_PARQUET if _is_parquet(path) else formats.recognised(path).name)
-    if name in (_PARQUET, formats.jsonl.FORMAT.name):
+    name = source or (_PARQUET if _is_parquet(path) else table.recognised(path).name)
+    if name in (_PARQUET, jsonl.FORMAT.name):
         report = Moved(format=name, **msgspec.structs.asdict(await _sent(path, query, session)))
     else:
         report = await _read_and_sent(path, _format(name), query, session)
@@ -115,7 +114,7 @@ async def _sent(file: Path, query: ImportQuery, session: Session) -> ImportRepor
             return await store.import_file(file, query, progress=progress)
 
 
-async def _read_and_sent(path: Path, source: formats.Format, query: ImportQuery, session: Session) -> Moved:
+async def _read_and_sent(path: Path, source: Format, query: ImportQuery, session: Session) -> Moved:
     query = msgspec.structs.replace(query, ignore_times=not source.dated)
     with TemporaryDirectory(prefix="claude-memory-") as scratch:
         file = Path(scratch, _LINES)
@@ -124,14 +123,14 @@ async def _read_and_sent(path: Path, source: formats.Format, query: ImportQuery,
     return Moved(format=source.name, left=left, unplaced=source.unplaced, **msgspec.structs.asdict(taken))
 
 
-def _as_lines(path: Path, source: formats.Format, file: Path) -> Iterator[Left]:
+def _as_lines(path: Path, source: Format, file: Path) -> Iterator[Left]:
     """Write all memories that are in `path` to `file`; what could not be taken."""
     with file.open("xb") as lines:
-        for found in formats.read(path, source.name):
+        for found in table.read(path, source.name):
             if isinstance(found, Left):
                 yield found
             else:
-                lines.write(line_of(found))
+                lines.write(jsonl.line_of(found))
 
 
 async def _to_folder(folder: Path, session: Session) -> ExportReport:
@@ -147,7 +146,7 @@ async def _to_folder(folder: Path, session: Session) -> ExportReport:
 
 def _all_of(file: Path) -> Iterator[Memory]:
     """Every one of them: the file of a memory that was passed over would be removed as if that were gone."""
-    for found in read_records(file):
+    for found in jsonl.read_records(file):
         if isinstance(found, Left):
             raise InvalidError(f"the server sent what this version cannot read ({found.where}: {found.why}); upgrade")
         yield found.memory
@@ -168,10 +167,10 @@ def _is_parquet(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
-def _format(name: str) -> formats.Format:
-    if name not in formats.FORMATS:
-        raise InvalidError(f"there is no format {name!r}; there are {', '.join((_PARQUET, *formats.FORMATS))}")
-    return formats.named(name)
+def _format(name: str) -> Format:
+    if name not in table.FORMATS:
+        raise InvalidError(f"there is no format {name!r}; there are {', '.join((_PARQUET, *table.FORMATS))}")
+    return table.named(name)
 
 
 def export_text(report: ExportReport) -> str:

@@ -206,6 +206,10 @@ class Transaction(Protocol):
         """In the trash or not."""
         ...
 
+    def among(self, memory_ids: Sequence[str]) -> list[Memory]:
+        """As `Store` says."""
+        ...
+
     def repeats(self, memory: Memory, digest: int) -> list[Memory]:
         """What is here with that digest, of the project and type of `memory`, the oldest first."""
         ...

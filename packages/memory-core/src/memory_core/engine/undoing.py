@@ -86,7 +86,7 @@ def _undo(
     tx.revert({one.memory_id: one.revision - 1 for one in latest if one.has_former}, done)
     # What had no state before was not here.
     begun = [one.memory_id for one in latest if not one.has_former]
-    tx.trash([memory_id for memory_id in begun if tx.get(memory_id).deleted_at is None], done)
+    tx.trash([memory.id for memory in tx.among(begun) if memory.deleted_at is None], done)
     return UndoReport(
         action=action,
         undone=len(latest),

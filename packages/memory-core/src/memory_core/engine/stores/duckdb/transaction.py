@@ -20,6 +20,9 @@ class DuckDBTransaction:
     def get(self, memory_id: str) -> Memory:
         return reads.by_id(self._cursor, memory_id, trashed=None)
 
+    def among(self, memory_ids: Sequence[str]) -> list[Memory]:
+        return reads.among(self._cursor, memory_ids)
+
     def repeats(self, memory: Memory, digest: int) -> list[Memory]:
         return reads.repeats(self._cursor, memory, digest)
 

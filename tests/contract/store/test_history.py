@@ -92,7 +92,7 @@ class History(RuleBasedStateMachine):
         at = self._later()
         fitting = [m for m in self.memories.values() if m.deleted_at is None and word in m.content]
         assert trash(self.store, Scope(), content_contains=word, at=at) == len(fitting)
-        self.memories |= {memory.id: replace(memory, deleted_at=at) for memory in fitting}
+        self.memories |= {m.id: replace(m, deleted_at=at, revision=m.revision + 1) for m in fitting}
 
     @rule(limit=st.integers(1, 4), pieces=st.integers(1, 3))
     def embed(self, limit: int, pieces: int) -> None:

@@ -17,7 +17,7 @@ import pytest
 from mcp import Client
 from mcp.types import TextContent
 
-from memory_core.changes import Kept
+from memory_core.changes import Kept, Kind
 from memory_core.errors import Problem, error_of
 from memory_core.memories import Memories
 from memory_core.types import (
@@ -38,10 +38,14 @@ from memory_core.types import (
 )
 from support.implementations import Place, register
 from support.servers import running_server
+from support.ways import OUTCOMES
 
 VERBS = frozenset({"add", "search", "update", "delete", "context", "stats"})
 LINE = re.compile(
     r"^\[(?P<id>\w{8})\] (?P<type>\w+) (?P<date>[\d-]{10})(?P<tags>(?: #\S+)*)(?: \((?P<origin>[^)]*)\))? (?P<text>.*)"
+)
+ALIKE = re.compile(
+    r"^\[(?P<id>\w{8})\] (?:says the same|differs in (?P<differences>[^:]*)): (?P<text>.*)$", re.MULTILINE
 )
 UNSAID = {
     "global_search": False,
@@ -62,12 +66,13 @@ class ToolMemories:
     async def add(self, new: NewMemory) -> Kept:
         fields = msgspec.to_builtins(new)
         text = await self._call("memory_add", _named(fields, drop=("client_id", "session_id")))
-        found = re.match(r"(?:Kept as|Kept already as|Updated) \[(\w{8})\]", text)
+        found = re.match(r"(Kept as|Kept already as|Updated) \[(\w{8})\]", text)
         assert found, text
         now = datetime.now(UTC)
         fields = {**fields, "project_id": fields.get("project_id")}
         del fields["supersedes"]
-        return msgspec.convert({"id": found[1], "created_at": now, "updated_at": now, **fields}, Kept)
+        fields |= {"id": found[2], "created_at": now, "updated_at": now, "outcome": OUTCOMES[found[1]]}
+        return msgspec.convert({**fields, "alike": [_alike(like) for like in ALIKE.finditer(text)]}, Kept)
 
     async def update(self, memory_id: str, patch: MemoryPatch) -> Memory:
         text = await self._call("memory_update", {"memory_id": memory_id, **msgspec.to_builtins(patch)})
@@ -146,6 +151,19 @@ def _named(fields: dict[str, Any], *, drop: tuple[str, ...]) -> dict[str, Any]:
     if "project_id" in fields and fields["project_id"] is None:
         fields = {**fields, "project_id": ""}
     return {name: value for name, value in fields.items() if name not in drop and value is not None}
+
+
+def _alike(line: re.Match[str]) -> dict[str, object]:
+    """As far as the text says it."""
+    differences = (line["differences"] or "").split(", ") if line["differences"] else []
+    kind = Kind.DIFFERS if differences else Kind.DUPLICATE
+    return {
+        "memory_id": line["id"],
+        "kind": kind,
+        "similarity": 1.0,
+        "differences": differences,
+        "content": line["text"],
+    }
 
 
 def _hit(line: re.Match[str], *, score: float) -> SearchHit:

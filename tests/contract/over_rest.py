@@ -4,12 +4,8 @@ It runs in a thread of this process: a process for each test would cost seconds.
 command line start real ones.
 """
 
-import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-
-import uvicorn
 
 from memory_client.sdk import MemoryClient
 from memory_core.engine.compose import EngineOptions, open_engine
@@ -17,6 +13,7 @@ from memory_core.memories import Memories
 from memory_server.app import create_app
 from memory_server.settings import ServerSettings
 from support.implementations import Place, register
+from support.ways import served
 
 KEY = "the key of this test"
 
@@ -29,16 +26,8 @@ def serving(place: Place) -> Iterator[str]:
     )
     settings = ServerSettings(data_dir=place.data_dir, api_key=KEY, limit_reads="off", limit_writes="off")
     app = create_app(open_engine(options), settings)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        # Who connects before the application is ready waits in the listener's queue.
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join(60)
+    with served(app) as url:
+        yield url
 
 
 @asynccontextmanager

@@ -31,15 +31,18 @@ def _nothing() -> Embedder:
     raise AssertionError("embedding is off")
 
 
+def service_on(store: Store, load: Callable[[], Embedder] | None = None, **options: Any) -> MemoryService:
+    loaded = load or _nothing
+    queue = EmbeddingQueue(store, lambda _: loaded(), indexed_text, embedder="toy" if load else None)
+    catalog = Catalog(fixed=False, check=check_embedder, installed=list)
+    return MemoryService(store, queue, FILES, catalog, version="1.2.3", **options)
+
+
 @asynccontextmanager
 async def opened(
     folder: Path, load: Callable[[], Embedder] | None = None, *, store: Store | None = None, **options: Any
 ) -> AsyncIterator[MemoryService]:
-    store = store or open_store("", StoreOptions(data_dir=folder))
-    loaded = load or _nothing
-    queue = EmbeddingQueue(store, lambda _: loaded(), indexed_text, embedder="toy" if load else None)
-    catalog = Catalog(fixed=False, check=check_embedder, installed=list)
-    service = MemoryService(store, queue, FILES, catalog, version="1.2.3", **options)
+    service = service_on(store or open_store("", StoreOptions(data_dir=folder)), load, **options)
     await service.start()
     try:
         yield service

@@ -38,18 +38,17 @@ class Changes(Struct, frozen=True):
     new_id: Callable[[], str] = ids.new_id
 
     def born(self, new: NewMemory, *, ago_s: int = 0) -> Memory:
-        """As it is to be kept. Raises InvalidError where its time would be over at once."""
-        now = self.clock()
-        began = now - timedelta(seconds=ago_s)
-        if new.expires_at is not None and new.expires_at <= now:
-            raise InvalidError(f"expires_at is {new.expires_at:%Y-%m-%d %H:%M} UTC, which has passed")
+        """As it is to be kept."""
+        began = self.clock() - timedelta(seconds=ago_s)
         fields = structs.asdict(new) | {"project_id": None if new.project_id is UNSET else new.project_id}
         del fields["supersedes"]
         return Memory(id=self.new_id(), created_at=began, updated_at=began, **fields)
 
     def add(self, tx: Transaction, memory: Memory, by: By, *, supersedes: str | None, alike: Sequence[Alike]) -> Kept:
-        """`alike` are those that were found before."""
+        """`alike` are those that were found before. Raises InvalidError where its time would be over at once."""
         now = self.clock()
+        if memory.expires_at is not None and memory.expires_at <= now:
+            raise InvalidError(f"expires_at is {memory.expires_at:%Y-%m-%d %H:%M} UTC, which has passed")
         batch_id = None if supersedes is None else new_batch(Action.SUPERSEDE)
         kept, outcome = self._here_already(tx, memory, act(Action.UPDATE, now, by, batch_id))
         if kept is None:
@@ -65,8 +64,7 @@ class Changes(Struct, frozen=True):
     def update(self, tx: Transaction, memory_id: str, patch: MemoryPatch, by: By) -> Memory:
         now = self.clock()
         before = outside_trash(tx.get(memory_id))
-        if isinstance(patch.topic_key, str):
-            self._refuse_taken_topic(tx, structs.replace(before, **patch.changes()))
+        self._refuse_taken_topic(tx, before, structs.replace(before, **patch.changes()))
         after = tx.change(memory_id, _edit(patch, now), act(Action.UPDATE, now, by))
         if after.content != before.content:
             tx.forget_open(memory_id)
@@ -158,11 +156,13 @@ class Changes(Struct, frozen=True):
 
         tx.change(old_id, close, act)
 
-    def _refuse_taken_topic(self, tx: Transaction, memory: Memory) -> None:
-        assert memory.topic_key is not None  # noqa: S101 - asked for only then
-        holder = tx.of_topic(memory.project_id, memory.topic_key)
-        if holder is not None and holder.id != memory.id:
-            raise ConflictError(f"topic_key {memory.topic_key!r} is that of {ids.short(holder.id)} already")
+    def _refuse_taken_topic(self, tx: Transaction, before: Memory, after: Memory) -> None:
+        """A memory comes to a topic by its key, or by its project."""
+        if after.topic_key is None or _topic(after) == _topic(before):
+            return
+        holder = tx.of_topic(after.project_id, after.topic_key)
+        if holder is not None and holder.id != after.id:
+            raise ConflictError(f"topic_key {after.topic_key!r} is that of {ids.short(holder.id)} already")
 
 
 def act(action: Action, at: datetime, by: By, batch_id: str | None = None) -> Act:
@@ -178,6 +178,10 @@ def outside_trash(memory: Memory) -> Memory:
     if memory.deleted_at is not None:
         raise NotFoundError(f"memory {ids.short(memory.id)} is in the trash; restore it first")
     return memory
+
+
+def _topic(memory: Memory) -> tuple[str | None, str | None]:
+    return memory.project_id, memory.topic_key
 
 
 def _edit(patch: MemoryPatch, now: datetime) -> Callable[[Memory], Entry | None]:

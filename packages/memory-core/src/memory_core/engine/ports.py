@@ -240,8 +240,8 @@ class Transaction(Protocol):
         """Ids of those that were changed again."""
         ...
 
-    def last_changed_by(self, client_id: str | None) -> str | None:
-        """The memory that this client changed last, if nobody has changed it since."""
+    def last_changed_by(self, client_id: str | None) -> tuple[str, bool] | None:
+        """The memory that this client changed last, imports left out, and whether nobody has changed it since."""
         ...
 
     def insert(self, entries: Sequence[Entry], act: Act) -> None: ...

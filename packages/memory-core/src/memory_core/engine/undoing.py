@@ -40,14 +40,18 @@ def undo_batch(tx: Transaction, batch_id: str, by: By, now: datetime) -> UndoRep
 
 
 def undo_last(tx: Transaction, by: By, now: datetime) -> UndoReport:
-    """The last change that the client of `by` made, all of it."""
-    memory_id = tx.last_changed_by(by.client_id)
-    if memory_id is None:
-        raise NotFoundError(f"{by.client_id or 'this client'} has changed nothing that could be undone")
-    latest = tx.latest(memory_id)
-    if latest.batch_id is not None:
-        return undo_batch(tx, latest.batch_id, by, now)
-    return _undo(tx, [latest], latest.action, (), by, now)
+    """All of the last thing that this client did."""
+    client = by.client_id or "this client"
+    last = tx.last_changed_by(by.client_id)
+    if last is None:
+        raise NotFoundError(f"{client} has changed nothing that could be undone")
+    memory_id, is_latest = last
+    if not is_latest:
+        raise NotFoundError(
+            f"what {client} changed last, {ids.short(memory_id)}, has been changed since; name what to undo"
+        )
+    batch_id = tx.latest(memory_id).batch_id
+    return undo_change(tx, memory_id, by, now) if batch_id is None else undo_batch(tx, batch_id, by, now)
 
 
 def restore(tx: Transaction, memory_id: str, revision: int | None, by: By, now: datetime) -> Memory:
@@ -58,20 +62,19 @@ def restore(tx: Transaction, memory_id: str, revision: int | None, by: By, now: 
         return tx.change(memory_id, lambda each: lexical.entry(_here(each, now)) if each.deleted_at else None, done)
     if revision == memory.revision:
         return memory
-    kept = _state(tx.history(memory_id), memory_id, revision)
-    if kept.revision == memory.revision:
-        return memory
-    tx.revert({memory_id: kept.revision}, done)
+    state = _state(tx.history(memory_id), memory_id, revision)
+    if state.deleted_at is not None:
+        return tx.change(memory_id, lambda _: lexical.entry(_here(state, now)), done)
+    tx.revert({memory_id: revision}, done)
     return tx.get(memory_id)
 
 
-def _state(history: Sequence[Revision], memory_id: str, revision: int) -> Revision:
-    """That revision; or the one before it that was not in the trash and said the same."""
-    upto = [one for one in history if one.revision <= revision]
-    if not upto or upto[0].revision != revision:
-        known = ", ".join(str(one.revision) for one in reversed(history[:20]))
-        raise NotFoundError(f"memory {ids.short(memory_id)} has no revision {revision}; it has {known}")
-    return next((one for one in upto if one.memory.deleted_at is None), upto[0])
+def _state(history: Sequence[Revision], memory_id: str, revision: int) -> Memory:
+    for one in history:
+        if one.revision == revision:
+            return one.memory
+    known = ", ".join(str(one.revision) for one in reversed(history[:20]))
+    raise NotFoundError(f"memory {ids.short(memory_id)} has no revision {revision}; it has {known}")
 
 
 def _here(memory: Memory, now: datetime) -> Memory:

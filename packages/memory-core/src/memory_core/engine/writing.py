@@ -76,11 +76,12 @@ class Writing:
         return kept
 
     def _add(self, new: NewMemory, memory: Memory, vector: QueryVector | None, by: By) -> Kept:
-        superseded = None if new.supersedes is None else self._resolve(new.supersedes)
+        self._sight()  # nothing is said to be like what is over
         # Before the transaction: only this thread adds, so that what is found cannot be older than that.
         alike, compared = self._alike(memory, vector)
 
         def work(tx: Transaction) -> Kept:
+            superseded = None if new.supersedes is None else self._resolve(new.supersedes)
             kept = self._changes.add(tx, memory, by, supersedes=superseded, alike=alike)
             if not compared and kept.outcome is not Outcome.UNCHANGED:
                 tx.remember_uncompared([kept.id])
@@ -112,11 +113,9 @@ class Writing:
         )
 
     async def undo(self, asked: UndoRequest, *, by: By = ANYONE) -> UndoReport:
-        whole = None if asked.memory_id is None else await self._threads.read(self._resolve, asked.memory_id)
-
         def work(tx: Transaction) -> UndoReport:
-            if whole is not None:
-                return undoing.undo_change(tx, whole, by, self._clock())
+            if asked.memory_id is not None:
+                return undoing.undo_change(tx, self._resolve(asked.memory_id), by, self._clock())
             if asked.batch_id is not None:
                 return undoing.undo_batch(tx, asked.batch_id, by, self._clock())
             return undoing.undo_last(tx, by, self._clock())
@@ -124,10 +123,10 @@ class Writing:
         return await self._done(by, ("undo", asked), UndoReport, work)
 
     async def settle(self, asked: Settlement, *, by: By = ANYONE) -> Settled:
-        keep, other = await self._threads.read(lambda: (self._resolve(asked.keep), self._resolve(asked.other)))
-        return await self._done(
-            by, ("settle", asked), Settled, lambda tx: self._changes.settle(tx, asked, keep, other, by)
-        )
+        def work(tx: Transaction) -> Settled:
+            return self._changes.settle(tx, asked, self._resolve(asked.keep), self._resolve(asked.other), by)
+
+        return await self._done(by, ("settle", asked), Settled, work)
 
     async def purge(self, query: PurgeQuery, *, by: By = ANYONE) -> PurgeReport:
         scope, contains = _purged_scope(query, self._clock()), query.content_contains
@@ -178,9 +177,11 @@ class Writing:
     async def _done_to(
         self, memory_id: str, by: By, asked: tuple[object, ...], work: Callable[[Transaction, str], Memory]
     ) -> Memory:
-        """One memory is changed, by whatever beginning of its id it is named."""
-        whole = await self._threads.read(self._resolve, memory_id)
-        return await self._done(by, (*asked, whole), Memory, lambda tx: work(tx, whole))
+        """One memory is changed, by whatever beginning of its id it is named.
+
+        It is looked for last: a request that comes again has its answer, be the memory gone for good meanwhile.
+        """
+        return await self._done(by, (*asked, memory_id), Memory, lambda tx: work(tx, self._resolve(memory_id)))
 
     async def _done(self, by: By, asked: tuple[object, ...], kind: type[T], work: Callable[[Transaction], T]) -> T:
         def done() -> T:

@@ -32,8 +32,12 @@ WHERE batch_id = $given AND id NOT IN (SELECT id FROM memories WHERE batch_id = 
 """
 # What the server did by itself, and whole imports, nobody means by "the last change".
 LAST_OF_CLIENT = """
-SELECT id FROM memories WHERE by_client IS NOT DISTINCT FROM $client_id AND action NOT IN ('expire', 'import')
-ORDER BY changed_at DESC, id LIMIT 1
+SELECT id, is_latest FROM (
+    SELECT id, changed_at, by_client, action, true AS is_latest FROM memories
+    UNION ALL SELECT id, changed_at, by_client, action, false FROM revisions
+)
+WHERE by_client IS NOT DISTINCT FROM $client_id AND action NOT IN ('expire', 'import')
+ORDER BY changed_at DESC, is_latest DESC, id LIMIT 1
 """
 
 
@@ -68,9 +72,9 @@ def changed_since(cursor: Cursor, batch_id: str) -> list[str]:
     return [row[0] for row in cursor.execute(CHANGED_SINCE, {"given": batch_id}).fetchall()] + changed
 
 
-def last_changed_by(cursor: Cursor, client_id: str | None) -> str | None:
+def last_changed_by(cursor: Cursor, client_id: str | None) -> tuple[str, bool] | None:
     rows = cursor.execute(LAST_OF_CLIENT, {"client_id": client_id}).fetchall()
-    return rows[0][0] if rows else None
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 def _latest(cursor: Cursor, which: str, given: str) -> list[Latest]:

@@ -217,6 +217,7 @@ def test_an_export_can_be_taken_in_again(http: httpx.Client, server: RunningServ
         "in_trash": 0,
         "batch_id": None,
         "dry_run": False,
+        "remarks": [],
     }
     assert list(server.data_dir.glob(".transfer-*")) == []
 

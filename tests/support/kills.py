@@ -4,9 +4,11 @@ Python tells an audit hook of each file it is about to make, rename or remove. W
 between two of those happens as it does for a user.
 """
 
+import itertools
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _TESTS = Path(__file__).parents[1]
@@ -44,3 +46,8 @@ def killed_at(point: int, script: str, *arguments: str | Path) -> bool:
     ended = subprocess.run(command, cwd=_TESTS, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
     return ended.returncode != 0
+
+
+def kills(script: str, *arguments: str | Path) -> Iterator[int]:
+    """Each point at which `script` was killed; the caller puts its files back to the beginning in between."""
+    return itertools.takewhile(lambda point: killed_at(point, script, *arguments), itertools.count(1))

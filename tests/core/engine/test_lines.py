@@ -24,7 +24,7 @@ def an_entry(number: int, *, pieces: int = 1) -> EmbeddedEntry:
 
 
 def back(path: Path) -> list[EmbeddedEntry]:
-    return [one for batch in read_file(path) for one in batch]
+    return [one for batch in read_file(path, print) for one in batch]
 
 
 def test_everything_comes_back_exactly_and_in_order(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ Each verb is one request; how a request can fail is in `rest`. Errors are those 
 import asyncio
 import errno
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -69,6 +69,7 @@ from memory_core.types import (
 )
 
 _PARQUET, _JSONL = "application/vnd.apache.parquet", "application/jsonl"
+_DUCKDB = "application/vnd.duckdb"
 _CHUNK_BYTES = 256 * 1024
 
 
@@ -253,27 +254,36 @@ class MemoryClient:
         self, path: Path, query: ImportQuery = AS_IT_IS, *, progress: Progress | None = None, by: By = ANYONE
     ) -> ImportReport:
         """As `Memories` says; `progress` counts bytes sent. The answer comes when all of them are kept."""
-        size = _readable_size(path)
-        headers = {"Content-Type": _media(path), "Content-Length": str(size), **_said(by)}
+        files = [path]
+        if (media := _media(path)) == _DUCKDB:
+            log = path.with_name(path.name + ".wal")  # what its program kept last may be there alone
+            files += [log] if log.exists() else []
+        sizes = [_readable_size(file) for file in files]
+        headers = {"Content-Type": media, "Content-Length": str(sum(sizes)), **_said(by)}
         params = [(name, value) for name, value in query_params(query) if value]
-        body = _chunks(path, size, progress)
+        params += [("log_bytes", str(size)) for size in sizes[1:]]
+        body = _chunks(files, sum(sizes), progress)
         async with self._rest.open("POST", "/import", params, body, headers, LONG_TIMEOUT_S) as response:
             return self._rest.decode(await response.aread(), ImportReport)
 
 
-async def _chunks(path: Path, size: int, progress: Progress | None) -> AsyncIterator[bytes]:
+async def _chunks(files: Sequence[Path], size: int, progress: Progress | None) -> AsyncIterator[bytes]:
     done = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
-            done += len(chunk)
-            if progress is not None:
-                progress(done, size)
+    for path in files:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
+                done += len(chunk)
+                if progress is not None:
+                    progress(done, size)
 
 
 def _media(path: Path) -> str:
     with _file_errors(path), path.open("rb") as file:
-        return _PARQUET if file.read(4) == b"PAR1" else _JSONL
+        beginning = file.read(12)
+    if beginning[8:] == b"DUCK":
+        return _DUCKDB
+    return _PARQUET if beginning[:4] == b"PAR1" else _JSONL
 
 
 def _refuse_existing(path: Path) -> None:

@@ -23,6 +23,7 @@ from memory_core.files import FileLock
 LOG_FILE = "server.log"
 START_TIMEOUT_S = 60.0
 _LOCK_FILE = "server.start.lock"
+_IN_THE_MAKING = (".upgrade", ".moving")
 _MAX_LOG_BYTES = 1 << 20
 _STORE_IN_USE = 3  # the exit code of a server that finds its store held by another process
 _HANDOVER_TIMEOUT_S = 15.0  # how long a leaving server may still hold the store
@@ -49,7 +50,8 @@ def start(data_dir: str, *, version: str) -> Endpoint:
             if endpoint is not None:
                 return endpoint
             if child.exit_code != _STORE_IN_USE or time.monotonic() > handover:
-                raise UnreachableError(child.failure())
+                in_use = child.exit_code == _STORE_IN_USE
+                raise UnreachableError((_up_to_date_soon(data_dir) if in_use else None) or child.failure())
             time.sleep(0.1)  # the holder is about to leave, or to announce itself
             if (found := local.find(data_dir)) is not None:
                 return found
@@ -149,18 +151,24 @@ class _Child:
             ended = self.exit_code is not None
             found = self._answering()
             if found is not None:
-                # Somebody must take note of its end, or it would stay as a zombie for as long as we run.
-                threading.Thread(target=self._process.wait, daemon=True).start()
+                self._let_go()
                 return found
             if ended:
                 return None
             if time.monotonic() > deadline:
+                if (soon := _up_to_date_soon(self._data_dir)) is not None:
+                    self._let_go()  # ended now, it would have to begin anew each time
+                    raise UnreachableError(soon)
                 self._process.terminate()
                 self._process.wait()
                 raise UnreachableError(
                     f"the local memory server was not ready after {START_TIMEOUT_S:.0f} s; see {self._log}"
                 )
             time.sleep(0.01)
+
+    def _let_go(self) -> None:
+        """Somebody must take note of its end, or it would stay as a zombie for as long as we run."""
+        threading.Thread(target=self._process.wait, daemon=True).start()
 
     def _answering(self) -> Endpoint | None:
         found = local.announced(self._data_dir)
@@ -182,6 +190,16 @@ class _Child:
         except OSError as error:
             return _unusable(self._data_dir, error)
         return f"the local memory server ended at once, with exit code {self.exit_code} and without a word"
+
+
+def _up_to_date_soon(data_dir: str) -> str | None:
+    """What to say while a server makes a newer store of an older one, which it does in a file of such a name."""
+    if any(name.startswith(".") and name.endswith(_IN_THE_MAKING) for name in os.listdir(data_dir)):
+        return (
+            "the local memory server is bringing its store up to date, which takes minutes with many memories; "
+            "try again then"
+        )
+    return None
 
 
 _DETACHED = 0

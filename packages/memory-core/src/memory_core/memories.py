@@ -147,9 +147,9 @@ class Memories(Protocol):
     async def import_file(
         self, path: Path, query: ImportQuery = AS_IT_IS, *, progress: Progress | None = None, by: By = ANYONE
     ) -> ImportReport:
-        """Take in what `export_file` wrote, in either format. Nothing that is here is overwritten.
+        """Take in what `export_file` wrote, in either format, or a file of the founding project: its store or export.
 
-        Repeating it changes nothing. Raises InvalidError, before anything is taken, where part of the file is no
-        memory.
+        Nothing that is here is overwritten. Repeating it changes nothing. Raises InvalidError, before anything is
+        taken, where part of the file is no memory.
         """
         ...

@@ -344,7 +344,8 @@ class ImportReport(Struct, frozen=True, kw_only=True):
     """`imported` memories are new here (on a dry run: would be), `unchanged` ones were here already.
 
     `conflicts` lists ids that exist here with another text or other fields; those stayed as they were, `in_trash` of
-    them in the trash. `batch_id` names what was imported, for `undo`; it is null where that is nothing.
+    them in the trash. `batch_id` names what was imported, for `undo`; it is null where that is nothing. `remarks` say
+    what of the file was left out, or changed to fit, and why.
     """
 
     imported: int
@@ -353,6 +354,7 @@ class ImportReport(Struct, frozen=True, kw_only=True):
     in_trash: int = 0
     batch_id: str | None = None
     dry_run: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 class BackfillReport(Struct, frozen=True, kw_only=True):

@@ -11,12 +11,16 @@ from msgspec.structs import replace
 
 from memory_core.errors import InvalidError, MemoryServiceError
 from memory_core.settings import add_flags, load_settings
-from memory_server import __version__, backup_command, export_model
+from memory_server import __version__, backup_command, export_model, rollback
 from memory_server.process import InUseError, run
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
 
 FAILED, MISUSED, IN_USE = 1, 2, 3
-COMMANDS = {export_model.NAME: export_model.run, backup_command.NAME: backup_command.run}
+COMMANDS = {
+    export_model.NAME: export_model.run,
+    backup_command.NAME: backup_command.run,
+    rollback.NAME: rollback.run,
+}
 _NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
 
 
@@ -54,8 +58,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--local", action="store_true", help="for one machine: loopback, a free port, leaves when idle")
     add_flags(made, ServerSettings)
     commands = made.add_subparsers(dest="command", title="instead of serving", metavar="COMMAND")
-    export_model.add_command(commands)
-    backup_command.add_command(commands)
+    for other in (export_model, backup_command, rollback):
+        other.add_command(commands)
     return made
 
 

@@ -29,7 +29,9 @@ def run(settings: ServerSettings) -> None:
     listener = bind(settings.host, settings.port)
     # Heavy parts are imported here, once the port and the folder are ours.
     from memory_core.engine.compose import EngineOptions, open_engine
+    from memory_server.access_log import configure_logging
 
+    configure_logging(settings.log_format)  # before the store, which may have something to say of an upgrade
     service = open_engine(
         EngineOptions(
             data_dir=settings.data_dir,
@@ -51,12 +53,10 @@ def run(settings: ServerSettings) -> None:
     import uvicorn
 
     from memory_server import state
-    from memory_server.access_log import configure_logging
     from memory_server.activity import Activity
     from memory_server.app import Local, create_app
     from memory_server.footprint import keep_small
 
-    configure_logging(settings.log_format)
     instance = secrets.token_hex(8)
 
     def ready() -> None:

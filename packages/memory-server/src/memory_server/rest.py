@@ -56,13 +56,14 @@ from memory_core.types import (
     SearchResult,
     Stats,
 )
+from memory_server import uploads
 from memory_server.auth import Claims, caller_of, claims_of
 from memory_server.decoding import read_query, read_struct, too_large
 from memory_server.problems import unsupported_media
 from memory_server.settings import ServerSettings
 
 MEDIA = {FileFormat.PARQUET: "application/vnd.apache.parquet", FileFormat.JSONL: "application/jsonl"}
-_ALSO_TAKEN = ("application/x-ndjson", "application/octet-stream")
+_ALSO_TAKEN = ("application/vnd.duckdb", "application/x-ndjson", "application/octet-stream")
 _TRANSFER = ".transfer-{}"
 ScopeT = TypeVar("ScopeT", bound=Scope)
 MemoryId = Annotated[str, fastapi.Path(description="An id, or its unique beginning of at least four characters")]
@@ -81,6 +82,12 @@ class Restored(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Limit(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limit: int = 10
+
+
+class Upload(ImportQuery, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many bytes at the end of the body are the write-ahead log that lay beside a DuckDB file."""
+
+    log_bytes: int = 0
 
 
 class MemoryFile(Struct, frozen=True):
@@ -156,8 +163,9 @@ class Rest:
                   errors=(409, 507)),
             Route(method="GET", path="/export", summary="Every memory with its past and its vectors, as a file",
                   handler=self.export, tag="upkeep", query=ExportQuery, returns=MemoryFile),
-            Route(method="POST", path="/import", summary="Take in what an export wrote", handler=self.import_,
-                  tag="upkeep", query=ImportQuery, returns=ImportReport, body=MemoryFile, changes=True, errors=(507,)),
+            Route(method="POST", path="/import", summary="Take in an export, or claude-local-memory-server's store",
+                  handler=self.import_, tag="upkeep", query=Upload, returns=ImportReport, body=MemoryFile, changes=True,
+                  errors=(507,)),
         ]  # fmt: skip
 
     async def health(self) -> Response:
@@ -251,8 +259,8 @@ class Rest:
         media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media not in (*MEDIA.values(), *_ALSO_TAKEN):
             raise unsupported_media(" or ".join(MEDIA.values()))
-        query = read_query(request, ImportQuery)
-        async with self._received(request) as path:
+        query = read_query(request, Upload)
+        async with self._received(request) as path, uploads.log_beside(path, query.log_bytes):
             return encoded(await self._service.import_file(path, query, by=caller_of(request).by))
 
     @contextlib.asynccontextmanager
@@ -295,7 +303,7 @@ class TemporaryFile(FileResponse):
 
 def clear_transfers(data_dir: Path) -> None:
     """Remove what an export or import left when the process ended in its middle."""
-    for left in data_dir.glob(_TRANSFER.format("*")):
+    for left in data_dir.glob(_TRANSFER.format("*") + "*"):  # logs beside them, too
         left.unlink(missing_ok=True)
 
 

@@ -29,7 +29,8 @@ from memory_core.errors import (
 )
 from memory_core.types import Scope
 from support.disks import small_disk
-from support.entries import START, edited, embed, entry, probe, random_vectors
+from support.entries import START, edited, embed, entry, probe, random_vectors, trash
+from support.released import released_store
 from support.shelves import fill, folder_of, keeper, litter, opened, options, rows
 
 
@@ -135,7 +136,7 @@ def test_a_backup_shows_the_moment_it_began_whatever_is_written_while_it_is_made
         waiting = store.pending(limit=1)
         store.set_vectors({waiting[0].doc: random_vectors(steps)})
         if steps == 3:
-            store.trash(Scope(), content_contains="number 2", at=START)
+            trash(store, Scope(), content_contains="number 2", at=START)
             with store._db.write() as cursor:
                 from memory_core.engine.stores.duckdb import maintenance
 
@@ -258,16 +259,17 @@ def test_a_backup_by_another_duckdb_is_compared_by_its_checksums_and_counts(stor
 
 def test_a_newer_schema_is_refused_and_an_older_one_brought_up_to_date(place: Path, tmp_path: Path) -> None:
     first = MIGRATIONS[:1]
+    place.mkdir()
+    kept = released_store(1, place / "memories.duckdb")
     old = DuckDBStore(place / "memories.duckdb", options(place), migrations=first)
-    kept = entry("from the first version")
-    old.insert([kept])
     made = keeper(place).create(old, verify=False)
     old.close()
     assert made.schema_version == 1
 
     file = restored(folder_of(keeper(place), made), tmp_path / "new")
     with contextlib.closing(opened(file.parent)) as store:
-        assert store.newest(Scope(), limit=2) == [kept.memory]
+        found = {one.memory.id: one.memory.content for batch in store.export() for one in batch}
+        assert found == {known["id"]: known["content"] for known in kept["memories"]}
         newer = keeper(tmp_path / "new").create(store, verify=True)
     assert newer.schema_version == len(MIGRATIONS)
     assert not (file.parent / "snapshots").exists(), "the backup is the copy from before"
@@ -308,12 +310,12 @@ def test_a_restore_refuses_a_store_that_is_there_and_keeps_one_it_replaces(store
     assert not [left for left in place.iterdir() if left.name.startswith(".")]
 
 
-def test_a_takeover_without_its_store_is_never_an_empty_store(store: DuckDBStore, place: Path) -> None:
+def test_an_exchange_without_its_stores_is_never_an_empty_store(store: DuckDBStore, place: Path) -> None:
     """Somebody tidied up between a crash and the next start."""
     store.close()
     (place / "memories.duckdb").rename(place / "elsewhere.duckdb")
-    note = place / ".memories.duckdb.takeover"
-    note.write_text('{"replaced": "old.duckdb"}')
+    note = place / "memories.duckdb.exchange"
+    note.write_text('{"new": ".memories.duckdb.restore/memories.duckdb", "kept": "replaced/old.duckdb"}')
     with pytest.raises(UnavailableError, match="neither it nor the new store is there"):
         opened(place)
     note.write_text("{")
@@ -410,7 +412,7 @@ def test_without_room_it_is_refused_before_it_begins(store: DuckDBStore, place: 
 def test_a_disk_that_fills_up_meanwhile_leaves_no_half_backup(place: Path, tmp_path: Path, step: int) -> None:
     """On the disk of the backups; the store's own has room."""
     steps = 0
-    with small_disk(tmp_path / "disk", 24) as disk:
+    with small_disk(tmp_path / "disk", 32) as disk:
         backups = disk / "backups"
 
         def fill_the_disk() -> None:

@@ -4,7 +4,7 @@ Parquet and JSON lines are the server's to write and to read. Whatever else ther
 system keeps, is read and written here, where it lies, and goes over the wire as JSON lines.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,8 @@ from memory_core.formats.folder import Written, write_markdown
 from memory_core.formats.found import Format, Left
 from memory_core.types import ExportQuery, FileFormat, ImportQuery, ImportReport, Memory
 
-_PARQUET = "parquet"
+_PARQUET, _FOUNDING = "parquet", "claude-local-memory-server"
+_SENT = (_PARQUET, jsonl.FORMAT.name, _FOUNDING)  # which the server reads
 _SHOWN = 20
 _LINES = "memories.jsonl"
 
@@ -92,16 +93,17 @@ async def import_(
 ) -> None:
     """Take in memories: what `export` wrote, or what another memory system keeps.
 
-    Takes Claude Code's memory, the reference MCP memory server's file, mcp-memory-service, claude-mem, basic-memory
-    and mem0; docs/import.md says where they lie and what becomes of what. Nothing that is here is overwritten; doing it
-    twice changes nothing; `undo` takes all of it back. With -p, memories of no project come into that one.
+    Takes Claude Code's memory, the reference MCP memory server's file, mcp-memory-service, claude-mem, basic-memory,
+    mem0 and claude-local-memory-server; docs/import.md says where they lie and what becomes of what. Nothing that is
+    here is overwritten; doing it twice changes nothing; `undo` takes all of it back. With -p, memories of no project
+    come into that one.
     """
     if not path.exists():
         raise NotFoundError(f"{path} does not exist")
     named = session.project_id if session.names_project else None
     query = ImportQuery(dry_run=dry_run, project_id=named)
-    name = source or (_PARQUET if _is_parquet(path) else table.recognised(path).name)
-    if name in (_PARQUET, jsonl.FORMAT.name):
+    name = source or _sent_as(path) or table.recognised(path).name
+    if name in _SENT:
         report = Moved(format=name, **msgspec.structs.asdict(await _sent(path, query, session)))
     else:
         report = await _read_and_sent(path, _format(name), query, session)
@@ -160,16 +162,20 @@ def _by_name(path: Path) -> ExportFormat:
     return _ENDINGS[path.suffix.lower()]
 
 
-def _is_parquet(path: Path) -> bool:
+def _sent_as(path: Path) -> str | None:
+    """Null where it is nothing that only the server reads."""
     if not path.is_file():
-        return False
+        return None
     with path.open("rb") as file:
-        return file.read(4) == b"PAR1"
+        beginning = file.read(12)
+    if beginning[8:] == b"DUCK":
+        return _FOUNDING
+    return _PARQUET if beginning[:4] == b"PAR1" else None
 
 
 def _format(name: str) -> Format:
     if name not in table.FORMATS:
-        raise InvalidError(f"there is no format {name!r}; there are {', '.join((_PARQUET, *table.FORMATS))}")
+        raise InvalidError(f"there is no format {name!r}; there are {', '.join((_PARQUET, _FOUNDING, *table.FORMATS))}")
     return table.named(name)
 
 
@@ -194,13 +200,18 @@ def import_text(report: Moved) -> str:
         if report.in_trash:
             text += f"; {report.in_trash:,} of these are in the trash, and `restore` brings them back"
     lines = [text]
-    if report.left:
-        lines.append(f"Left out: {len(report.left):,}")
-        lines += [f"  {one_line(each.where)}: {one_line(each.why)}" for each in report.left[:_SHOWN]]
-        if len(report.left) > _SHOWN:
-            lines.append(f"  … and {len(report.left) - _SHOWN:,} more; --json names all")
+    lines += _some("Left out", [f"{one_line(each.where)}: {one_line(each.why)}" for each in report.left])
+    lines += _some("Left out, or changed to fit", list(map(one_line, report.remarks)))
     if report.unplaced:
         lines.append(f"Never taken from {report.format}: {'; '.join(report.unplaced)}")
     if report.batch_id is not None:
         lines.append(f"`claude-memory undo {report.batch_id}` takes it back")
     return "\n".join(lines)
+
+
+def _some(title: str, all_of_them: Sequence[str]) -> list[str]:
+    if not all_of_them:
+        return []
+    lines = [f"{title}: {len(all_of_them):,}", *(f"  {each}" for each in all_of_them[:_SHOWN])]
+    more = len(all_of_them) - _SHOWN
+    return [*lines, f"  … and {more:,} more; --json names all"] if more > 0 else lines

@@ -155,6 +155,7 @@ def _store_options(options: EngineOptions) -> StoreOptions:
         backup_dir=_backup_dir(options),
         threads=options.threads,
         memory_limit=options.memory_limit,
+        entry=entry,
     )
 
 

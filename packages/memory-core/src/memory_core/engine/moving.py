@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from memory_core.changes import ANYONE, Action, By
 from memory_core.engine import transfer
 from memory_core.engine.changing import act, new_batch
@@ -46,7 +48,7 @@ class Moving(Writing):
         if query.dry_run or not forecast.imported:
             return forecast
         done_as = act(Action.IMPORT, self._clock(), by, new_batch(Action.IMPORT))
-        report = ImportReport(imported=0, unchanged=0, batch_id=done_as.batch_id)
+        report = ImportReport(imported=0, unchanged=0, batch_id=done_as.batch_id, remarks=forecast.remarks)
         done = 0
         async for batch in self._incoming(path, query):
             report = transfer.together(report, await self._threads.write(self._take_in, batch, done_as, query))
@@ -57,14 +59,17 @@ class Moving(Writing):
         return report
 
     async def _forecast(self, path: Path, query: ImportQuery) -> ImportReport:
+        remarks: list[str] = []
         report = ImportReport(imported=0, unchanged=0, dry_run=query.dry_run)
         forecast = transfer.Forecast(self._store, query)
-        async for batch in self._incoming(path, query):
+        async for batch in self._incoming(path, query, remarks.append):
             report = transfer.together(report, await self._threads.read(forecast.of, batch))
-        return report
+        return replace(report, remarks=tuple(remarks))
 
-    async def _incoming(self, path: Path, query: ImportQuery) -> AsyncIterator[list[EmbeddedEntry]]:
-        batches = transfer.incoming(self._files.read(path), query)
+    async def _incoming(
+        self, path: Path, query: ImportQuery, remark: Callable[[str], None] = lambda _: None
+    ) -> AsyncIterator[list[EmbeddedEntry]]:
+        batches = transfer.incoming(self._files.read(path, remark), query)
         while batch := await self._threads.read(next, batches, None):
             yield batch
 

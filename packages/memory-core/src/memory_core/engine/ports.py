@@ -53,20 +53,6 @@ def check_vectors(vectors: Vectors, model: ModelIdentity) -> None:
         raise InvalidError("a vector is not finite or not of unit length, so it cannot be compared")
 
 
-class StoreOptions(Struct, frozen=True, kw_only=True):
-    """Where a store lies when its location does not say, and how much of the machine it may use.
-
-    Below `min_free_bytes` of free disk, writes are refused before they can fail halfway; 0 means no such floor.
-    `backup_dir` is where backups are to be written; null: a folder beside the store.
-    """
-
-    data_dir: Path
-    backup_dir: Path | None = None
-    threads: int = 2
-    memory_limit: str = "512MB"
-    min_free_bytes: int = 64 * 1024 * 1024
-
-
 class Entry(Struct, frozen=True, kw_only=True):
     """One state of a memory and what the lexical index holds of it: each term with its number of occurrences.
 
@@ -76,6 +62,22 @@ class Entry(Struct, frozen=True, kw_only=True):
     memory: Memory
     terms: Mapping[str, int]
     digest: int = 0
+
+
+class StoreOptions(Struct, frozen=True, kw_only=True):
+    """Where a store lies when its location does not say, and how much of the machine it may use.
+
+    Below `min_free_bytes` of free disk, writes are refused before they can fail halfway; 0 means no such floor.
+    `backup_dir` is where backups are to be written; null: a folder beside the store.
+    `entry` is how memories are analysed that another program kept in the store's place; null: its file is refused.
+    """
+
+    data_dir: Path
+    backup_dir: Path | None = None
+    threads: int = 2
+    memory_limit: str = "512MB"
+    min_free_bytes: int = 64 * 1024 * 1024
+    entry: Callable[[Memory], Entry] | None = None
 
 
 class Act(Struct, frozen=True, kw_only=True):

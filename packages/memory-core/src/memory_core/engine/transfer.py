@@ -17,11 +17,11 @@ class Files(NamedTuple):
     """How files are written and read. Given from outside: the libraries that do it are the store's, not the service's.
 
     `write` gives how many memories there were, and raises ConflictError if the file exists; `read` raises InvalidError
-    where the file is no export.
+    where the file is no export, and is told what to do with a remark on what it leaves out or changes.
     """
 
     write: Mapping[FileFormat, Callable[[Path, Iterator[list[EmbeddedEntry]], Progress | None], int]]
-    read: Callable[[Path], Iterator[list[EmbeddedEntry]]]
+    read: Callable[[Path, Callable[[str], None]], Iterator[list[EmbeddedEntry]]]
 
 
 def outgoing(store: Store, query: ExportQuery) -> Iterator[list[EmbeddedEntry]]:
@@ -77,6 +77,7 @@ def together(first: ImportReport, second: ImportReport) -> ImportReport:
         in_trash=first.in_trash + second.in_trash,
         batch_id=first.batch_id,
         dry_run=first.dry_run,
+        remarks=first.remarks + second.remarks,
     )
 
 

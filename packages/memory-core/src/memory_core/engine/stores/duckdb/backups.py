@@ -10,10 +10,10 @@ import duckdb
 from memory_core.engine.backups.manifest import BackupTable, Manifest
 from memory_core.engine.backups.ports import Checked, GoOn, broken
 from memory_core.engine.ports import StoreOptions
-from memory_core.engine.stores.duckdb import opening, replacement
+from memory_core.engine.stores.duckdb import exchange, maintenance, opening, upgrade
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.dump import SCHEMA, digest_kind, digest_of, quoted
-from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration, migrate
+from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration
 from memory_core.engine.stores.duckdb.store import DuckDBStore
 from memory_core.engine.stores.duckdb.trouble import is_full
 from memory_core.errors import ConflictError, MemoryServiceError, StorageFullError, UnavailableError
@@ -50,21 +50,24 @@ class DuckDBBackups:
         path = self.path(location, options)
         lock = opening.take(path)
         try:
-            replacement.finish(path)
+            exchange.finish(path)
             if path.exists() and not replace:
                 raise ConflictError(f"{path} exists; with --replace it is moved aside, and kept")
             opening.require_room(path.parent, manifest.store_bytes + options.min_free_bytes)
-            with replacement.staged(path) as new:
+            kept = path.parent / exchange.REPLACED / maintenance.copy_name(path.stem, "")
+            was_there = path.exists() or path.with_name(path.name + exchange.LOG).exists()
+            with exchange.workplace(path, exchange.Work.RESTORE) as new:
                 found = self._built(folder, manifest, new, options, lambda: None)
                 if found.problems:
                     raise broken(folder, found.problems)
-                return path, replacement.put_in_place(path), found
+                exchange.exchange(path, new=new, kept=kept)
+            return path, kept if was_there else None, found
         finally:
             lock.release()
 
     def _built(self, folder: Path, manifest: Manifest, path: Path, options: StoreOptions, go_on: GoOn) -> Checked:
         """Make the store at `path` from the backup, and say how it differs from what the manifest says."""
-        opening.create(path, options)
+        opening.create(path, options, ())
         # No more threads than one: where this is done beside a server, its searches go first.
         modest = StoreOptions(
             data_dir=path.parent, threads=1, memory_limit=options.memory_limit, min_free_bytes=options.min_free_bytes
@@ -75,19 +78,25 @@ class DuckDBBackups:
             problems += _filled(connection, folder, manifest, go_on)
             if not problems:
                 problems, notes = _compared(connection, manifest, go_on)
-            if not problems:
-                problems = self._migrated(connection, folder, path, modest)
+        if not problems:
+            problems = self._migrated(path, modest)
         if not problems:
             problems, flaws = self._opened(path, modest, manifest)
             notes += flaws
         return Checked(problems=tuple(problems), notes=tuple(notes))
 
-    def _migrated(self, connection: Cursor, folder: Path, path: Path, options: StoreOptions) -> list[str]:
-        """Bring what was of an older schema to the newest; the copy that is kept from before is the backup."""
+    def _migrated(self, path: Path, options: StoreOptions) -> list[str]:
+        """Bring what was of an older schema to the newest, and compare the two; what is kept of before is the backup.
+
+        What does not work out is a problem of the backup, unless it is for want of room.
+        """
         try:
-            migrate(connection, self._migrations, path, snapshot=lambda _: folder)
+            if missing := opening.look(path, self._migrations):
+                opening.require_room(path.parent, path.stat().st_size + options.min_free_bytes)
+                exchange.remove(upgrade.upgrade(path, missing, options, path.parent))
         except UnavailableError as error:
-            opening.require_room(path.parent, options.min_free_bytes)
+            if "No space left" in str(error.__cause__):
+                raise StorageFullError(f"the disk of {path.parent.parent} is full; make room") from error
             return [str(error)]
         return []
 

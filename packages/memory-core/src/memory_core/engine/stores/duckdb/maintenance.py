@@ -1,24 +1,17 @@
-"""Copies of the whole store, and the work that waits for an idle moment."""
+"""The work that waits for an idle moment, and how copies of the store are named."""
 
 import contextlib
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import duckdb
 
 from memory_core.engine.stores.duckdb import vectors
 from memory_core.engine.stores.duckdb.database import Cursor
-from memory_core.files import sync_file, sync_folder
 
 MERGE_FROM = 50_000  # postings written since the last merge; fewer cost a search less than a millisecond
 MERGE_SHARE = 8  # and an eighth of all: each posting is then rewritten about eight times while a store grows
 FORGET_FROM = 100_000  # buffers that are gone, about 25 MB: some 4,000 searches; the next search then reads from disk
 
-ATTACH = "ATTACH $path AS {name}"
-COPY = "COPY FROM DATABASE {source} TO {name}"
-DETACH = "DETACH {name}"
-SOURCE = "SELECT current_database()"
 COUNT_POSTINGS = "SELECT (SELECT count(*) FROM postings), (SELECT count(*) FROM postings_delta)"
 # One sorted run of the living: row groups of other terms are then skipped by a search.
 MERGE = (
@@ -38,34 +31,8 @@ COUNT_BUFFERS = "SELECT sum(approximate_size) FROM duckdb_eviction_queues() WHER
 DROP_DEAD_VECTORS = "DELETE FROM {name} WHERE doc NOT IN (SELECT doc FROM memories UNION ALL SELECT doc FROM revisions)"
 
 
-def copy_database(cursor: Cursor, target: Path) -> None:
-    """Write a consistent copy of the store to the new file `target`, durable under that name or not there at all."""
-    temporary = target.with_name(f".{target.name}")
-    temporary.unlink(missing_ok=True)
-    name = f"copy_{os.urandom(6).hex()}"
-    source = cursor.execute(SOURCE).fetchall()[0][0].replace('"', '""')
-    try:
-        cursor.execute(ATTACH.format(name=name), {"path": str(temporary)}).fetchall()
-        try:
-            cursor.execute(COPY.format(source=f'"{source}"', name=name)).fetchall()
-        finally:
-            cursor.execute(DETACH.format(name=name)).fetchall()
-        _publish(temporary, target)
-    finally:
-        for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
-            leftover.unlink(missing_ok=True)
-
-
 def copy_name(stem: str, middle: str) -> str:
     return f"{stem}-{middle}{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.duckdb"
-
-
-def _publish(temporary: Path, target: Path) -> None:
-    """Durable and readable by its owner alone before it has its name."""
-    temporary.chmod(0o600)
-    sync_file(temporary)
-    temporary.replace(target)
-    sync_folder(target.parent)
 
 
 def merge_due(cursor: Cursor) -> bool:

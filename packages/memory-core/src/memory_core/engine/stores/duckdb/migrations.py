@@ -1,12 +1,13 @@
 """The schema as a list of migrations that is only ever appended to, and how a file is brought to the newest.
 
 Each migration is one transaction together with the line in `schema_migrations` that says so: a failure or a crash in
-the middle leaves the version before. Before a file that holds anything is changed, it is copied.
+the middle leaves the version before. `upgrade` has the files: it applies them to a copy.
 """
 
+import contextlib
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,10 +20,17 @@ from memory_core.errors import UnavailableError
 _log = logging.getLogger(__name__)
 
 
+class FoundingStoreError(UnavailableError):
+    """The file is a store of claude-local-memory-server, which lies where this program keeps its own."""
+
+
 class Migration(Struct, frozen=True, kw_only=True):
+    """`changes` names what it means to change of what is there, a table or `table.column`: all else must stay equal."""
+
     version: int
     name: str
     statements: Sequence[str]
+    changes: Collection[str] = ()
 
     @property
     def checksum(self) -> str:
@@ -51,7 +59,7 @@ def unapplied(connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migrat
     if not tables:
         return list(migrations)
     if "schema_migrations" not in tables:
-        raise UnavailableError(_not_ours(path, tables))
+        raise _not_ours(path, tables)
     applied = connection.execute(APPLIED).fetchall()
     known = {migration.version: migration for migration in migrations}
     for version, name, checksum in applied:
@@ -69,33 +77,24 @@ def unapplied(connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migrat
     return [migration for migration in migrations if migration.version not in done]
 
 
-def _not_ours(path: Path, tables: set[str]) -> str:
+def _not_ours(path: Path, tables: set[str]) -> UnavailableError:
     if "memories" in tables:
-        return (
-            f"{path} is a store of the older claude-local-memory-server, which this version cannot read yet; "
-            "it is unchanged: move it aside or choose another data directory"
+        return FoundingStoreError(
+            f"{path} is a store of the older claude-local-memory-server; it is unchanged: start memory-server on its "
+            "folder, which takes it over, or import it with `claude-memory import`"
         )
-    return f"{path} is a DuckDB file of another program; it is unchanged: choose another data directory"
+    return UnavailableError(
+        f"{path} is a DuckDB file of another program; it is unchanged: choose another data directory"
+    )
 
 
-def migrate(
-    connection: duckdb.DuckDBPyConnection,
-    migrations: Sequence[Migration],
-    path: Path,
-    *,
-    snapshot: Callable[[int], Path],
-) -> None:
-    """Apply what is missing, in order. `snapshot` copies the file and is called with the version it is at."""
-    missing = unapplied(connection, migrations, path)
-    is_new = len(missing) == len(migrations)
+def apply(connection: duckdb.DuckDBPyConnection, missing: Sequence[Migration], path: Path) -> None:
+    """Apply `missing`, in order, to the database that `connection` uses. Raises UnavailableError about `path`."""
     for migration in missing:
-        kept = None if is_new else snapshot(migration.version - 1)
-        _apply(connection, migration, path, kept)
-    if missing:
-        connection.execute("CHECKPOINT").fetchall()
+        _apply(connection, migration, path)
 
 
-def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration, path: Path, kept: Path | None) -> None:
+def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration, path: Path) -> None:
     connection.begin()
     try:
         connection.execute(HISTORY).fetchall()
@@ -105,12 +104,16 @@ def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration, path: Pa
         connection.execute(RECORD, line | {"applied_at": datetime.now(UTC).replace(tzinfo=None)}).fetchall()
         connection.commit()
     except duckdb.Error as error:
-        connection.rollback()
-        _log.exception("migration %d (%s) of %s failed", migration.version, migration.name, path)
-        where = f"; a copy from before is {kept}" if kept else ""
-        raise UnavailableError(
-            f"{path} could not be brought to schema version {migration.version}: {str(error).splitlines()[0]}; "
-            f"it stays at version {migration.version - 1}{where}"
-        ) from error
-    if kept:
-        _log.info("%s is now at schema version %d; a copy from before is %s", path, migration.version, kept)
+        with contextlib.suppress(duckdb.Error):  # some errors have rolled back already
+            connection.rollback()
+        if "No space left" in str(error):
+            why = f"{path} cannot be opened because the disk is full; make room and start again"
+            raise UnavailableError(why) from error
+        raise failed(path, migration.version, str(error).splitlines()[0]) from error
+
+
+def failed(path: Path, version: int, why: str) -> UnavailableError:
+    return UnavailableError(
+        f"{path} could not be brought to schema version {version}: {why}; it is unchanged: "
+        "use the program from before, and report this"
+    )

@@ -3,6 +3,7 @@
 from memory_core.engine.stores.duckdb.database import Cursor
 
 ANALYSER = "analyser"
+MOVED_IN = "moved in"  # what was taken over from the founding project, in a sentence
 
 READ = "SELECT value FROM notes WHERE name = $name"
 FORGET = "DELETE FROM notes WHERE name = $name"

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from memory_core.engine.ports import StoreOptions
-from memory_core.engine.stores.duckdb.migrations import Migration, unapplied
+from memory_core.engine.stores.duckdb.migrations import Migration, apply, unapplied
 from memory_core.engine.stores.duckdb.watermark import SUFFIX, Watermark
 from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.files import FileLock
@@ -62,12 +62,15 @@ def take(path: Path) -> FileLock:
     return lock
 
 
-def look(path: Path, migrations: Sequence[Migration]) -> None:
-    """Raise UnavailableError unless the file is a store that this program can use; leaves every byte as it is."""
+def look(path: Path, migrations: Sequence[Migration]) -> list[Migration]:
+    """What the file still lacks; leaves every byte as it is.
+
+    Raises FoundingStoreError for one of the founding project, UnavailableError for any other that is of no use here.
+    """
     watermark = Watermark(path)
     with contextlib.closing(_connect(path, {}, read_only=True)) as connection:
         try:
-            unapplied(connection, migrations, path)
+            missing = unapplied(connection, migrations, path)
             complete = watermark.is_reached(connection)
             ((block_bytes, blocks),) = connection.execute(USED).fetchall()
         except duckdb.Error as error:
@@ -77,6 +80,7 @@ def look(path: Path, migrations: Sequence[Migration]) -> None:
     # A necessary size, not the exact one: what is cut off may have been free.
     if path.stat().st_size < block_bytes * blocks:
         raise UnavailableError(refusal(path, f"it is cut short, {path.stat().st_size:,} bytes are left of it."))
+    return missing
 
 
 def require_room(folder: Path, needed: int) -> None:
@@ -89,8 +93,8 @@ def require_room(folder: Path, needed: int) -> None:
         )
 
 
-def create(path: Path, options: StoreOptions) -> None:
-    """An empty file that only its owner may read."""
+def create(path: Path, options: StoreOptions, migrations: Sequence[Migration]) -> None:
+    """A store with nothing in it that only its owner may read; it appears whole."""
     if (log := path.with_name(path.name + ".wal")).exists():
         raise UnavailableError(
             f"{path} is missing, but its log {log.name}, which may hold memories, is there; put the file back, or move "
@@ -103,26 +107,46 @@ def create(path: Path, options: StoreOptions) -> None:
             f"{options.min_free_bytes / 1e6:,.0f} MB; make room, or choose another data directory"
         )
     temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)  # of a start that did not get to its end; the lock is ours
+    log = temporary.with_name(temporary.name + ".wal")
+    for left in (temporary, log):  # of a start that did not get to its end; the lock is ours
+        left.unlink(missing_ok=True)
     try:
-        _connect(temporary, {}, read_only=False, name=path).close()
+        fill(temporary, migrations, name=path)
         temporary.chmod(0o600)
         temporary.replace(path)
     except OSError as error:
         raise UnavailableError(f"{path} cannot be made: {error.strerror}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        for left in (temporary, log):
+            left.unlink(missing_ok=True)
 
 
-def connect(path: Path, options: StoreOptions, folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
-    """The base connection: set up here, and never used for anything but making cursors afterwards."""
+def fill(file: Path, migrations: Sequence[Migration], *, name: Path) -> None:
+    """Apply all of `migrations` to a file without tables, which errors call `name`."""
+    with contextlib.closing(_connect(file, {}, read_only=False, name=name)) as connection:
+        apply(connection, migrations, name)
+        try:
+            connection.execute("CHECKPOINT").fetchall()
+        except duckdb.Error as error:
+            raise UnavailableError(refusal(name, str(error))) from error
+
+
+def connect(
+    path: Path | str, options: StoreOptions, folders: Sequence[Path], *, spill: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    """The base connection: set up here, and never used for anything but making cursors afterwards.
+
+    `spill` is where a database in memory puts what does not fit there; a file does it beside itself.
+    """
     config: _Config = {
         "threads": options.threads,
         "memory_limit": options.memory_limit,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    connection = _connect(path, config, read_only=False)
+    if spill is not None:
+        config["temp_directory"] = str(spill)
+    connection = _connect(Path(path), config, read_only=False)
     quoted = ", ".join("'" + f"{folder}/".replace("'", "''") + "'" for folder in folders)
     for setting in SETTINGS:
         connection.execute(setting.format(folders=f"[{quoted}]")).fetchall()

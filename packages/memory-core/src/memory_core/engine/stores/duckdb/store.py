@@ -29,29 +29,30 @@ from memory_core.engine.ports import (
 )
 from memory_core.engine.stores.duckdb import (
     dump,
+    exchange,
     integrity,
     links,
     maintenance,
+    moving_in,
     notes,
     opening,
     reads,
     reindex,
     removal,
     repair,
-    replacement,
     revisions,
     search,
     state,
     transfer,
+    upgrade,
     writes,
 )
 from memory_core.engine.stores.duckdb import vectors as embeddings
 from memory_core.engine.stores.duckdb.database import Database
-from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, Migration, migrate
+from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, FoundingStoreError, Migration
 from memory_core.engine.stores.duckdb.resident import Resident
 from memory_core.engine.stores.duckdb.scope import condition
 from memory_core.engine.stores.duckdb.transaction import DuckDBTransaction
-from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.files import FileLock
 from memory_core.types import Memory, MemoryType, Scope
 
@@ -289,33 +290,29 @@ class DuckDBStore:
             self._lock.release()
 
     def _open(self, migrations: Sequence[Migration]) -> Database:
-        replacement.finish(self._path)
+        exchange.finish(self._path)
         if self._path.exists():
-            opening.look(self._path, migrations)
+            self._bring_up_to_date(migrations)
         else:
-            opening.create(self._path, self._options)
-        database = Database(self._path, self._options, [self._snapshots, self._backups])
-        try:
-            migrate(database.base, migrations, self._path, snapshot=lambda at: self._snapshot(database, at))
-        except duckdb.Error as error:
-            database.close()
-            raise UnavailableError(opening.refusal(self._path, str(error))) from error
-        except BaseException:
-            database.close()
-            raise
-        return database
+            opening.create(self._path, self._options, migrations)
+        return Database(self._path, self._options, [self._snapshots, self._backups])
 
-    def _snapshot(self, database: Database, version: int) -> Path:
-        target = self._snapshots / maintenance.copy_name(self._path.stem, f"v{version}-")
+    def _bring_up_to_date(self, migrations: Sequence[Migration]) -> None:
         try:
-            self._snapshots.mkdir(mode=0o700, exist_ok=True)
-            opening.require_room(self._snapshots, database.size_bytes() + self._options.min_free_bytes)
-            maintenance.copy_database(database.base, target)
-        except (OSError, StorageFullError) as error:
-            raise UnavailableError(
-                f"{self._path} needs a newer schema, and no copy of it could be made first: {error}"
-            ) from error
-        return target
+            missing = opening.look(self._path, migrations)
+        except FoundingStoreError:
+            if self._options.entry is None:
+                raise
+            self._move_in(self._options.entry, migrations)
+            return
+        if len(missing) == len(migrations):
+            opening.fill(self._path, migrations, name=self._path)
+        elif missing:
+            upgrade.upgrade(self._path, missing, self._options, self._snapshots)
+
+    def _move_in(self, entry: Callable[[Memory], Entry], migrations: Sequence[Migration]) -> None:
+        options = replace(self._options, entry=None)
+        moving_in.move_in(self._path, lambda file: DuckDBStore(file, options, migrations=migrations), entry)
 
 
 def _scope(scope: Scope, *, trashed: bool) -> Scope:

@@ -303,7 +303,7 @@ class TemporaryFile(FileResponse):
 
 def clear_transfers(data_dir: Path) -> None:
     """Remove what an export or import left when the process ended in its middle."""
-    for left in data_dir.glob(_TRANSFER.format("*") + "*"):  # logs beside them, too
+    for left in data_dir.glob(_TRANSFER.format("*")):  # logs beside them, too
         left.unlink(missing_ok=True)
 
 

@@ -132,7 +132,7 @@ def test_a_backup_shows_the_moment_it_began_whatever_is_written_while_it_is_made
         late = entry(f"late {steps}")
         store.insert([late])
         store.change(late.memory.id, edited(content=f"changed {steps}"))
-        store.change(expected[steps].id, edited(content=f"other {steps}"))
+        store.change(expected[steps % len(expected)].id, edited(content=f"other {steps}"))
         waiting = store.pending(limit=1)
         store.set_vectors({waiting[0].doc: random_vectors(steps)})
         if steps == 3:

@@ -278,3 +278,17 @@ async def test_the_last_change_of_a_client_is_taken_back_as_a_whole(tmp_path: Pa
         assert await seen(service, "plum") == {"plum 0", "plum 1", "plum 2"}
         with pytest.raises(NotFoundError, match="phone has changed nothing that could be undone"):
             await service.undo(UndoRequest(), by=By(client_id="phone"))
+
+
+async def test_an_import_that_is_asked_for_again_gets_the_same_answer(tmp_path: Path) -> None:
+    by, file = By(request="import-1"), tmp_path / "all.parquet"
+    async with opened(tmp_path / "from") as service:
+        await service.add(NewMemory(content="brought along"))
+        await service.export_file(file)
+    async with opened(tmp_path / "to") as service:
+        first = await service.import_file(file, by=by)
+        assert first.imported == 1
+        assert await service.import_file(file, by=by) == first
+        file.write_bytes(file.read_bytes() + b" ")
+        with pytest.raises(InvalidError, match="came with another request before"):
+            await service.import_file(file, by=by)

@@ -6,6 +6,7 @@ What a file holds is the formats'; what becomes of a batch of it is in `transfer
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -13,10 +14,13 @@ from memory_core.changes import ANYONE, Action, By
 from memory_core.engine import transfer
 from memory_core.engine.changing import act, new_batch
 from memory_core.engine.embedding import EmbeddingQueue
-from memory_core.engine.ports import Act, EmbeddedEntry, Store
+from memory_core.engine.once import answered, file_fingerprint, keep
+from memory_core.engine.ports import Act, EmbeddedEntry, Store, Transaction
 from memory_core.engine.writing import Writing
 from memory_core.memories import AS_IT_IS, WHOLE, Progress
 from memory_core.types import ExportQuery, ImportQuery, ImportReport
+
+T = TypeVar("T")
 
 
 class Moving(Writing):
@@ -42,8 +46,24 @@ class Moving(Writing):
     ) -> ImportReport:
         """Read twice: what cannot be read to its end is refused before anything of it is taken.
 
-        Each batch is a transaction, so that other writes have their turn; repeating finishes what broke off.
+        Each batch is a transaction, so that other writes have their turn; repeating finishes what broke off. A request
+        with a key that was finished gets its answer again.
         """
+        if by.request is None or query.dry_run:
+            return await self._imported(path, query, progress, by)
+        asked = ("import", query, await self._threads.read(file_fingerprint, path))
+        known = await self._threads.write(self._with, lambda tx: answered(tx, by, asked, ImportReport))
+        if known is not None:
+            return known
+        report = await self._imported(path, query, progress, by)
+        await self._threads.write(self._with, lambda tx: keep(tx, by, asked, report, self._clock()))
+        return report
+
+    def _with(self, work: Callable[[Transaction], T]) -> T:
+        with self._store.transaction() as tx:
+            return work(tx)
+
+    async def _imported(self, path: Path, query: ImportQuery, progress: Progress | None, by: By) -> ImportReport:
         forecast = await self._forecast(path, query)
         if query.dry_run or not forecast.imported:
             return forecast

@@ -6,6 +6,7 @@ The answer is kept in the transaction that does the work: either both are on dis
 import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -26,19 +27,40 @@ def once(store: Store, by: By, asked: object, kind: type[T], work: Callable[[Tra
     Raises InvalidError where that was another request.
     """
     with store.transaction() as tx:
-        if by.request is None:
-            return work(tx)
-        key = f"{by.key or ''} {by.request}"
-        request = fingerprint(asked)
-        known = tx.answer(key)
-        if known is None:
-            result = work(tx)
-            tx.keep_answer(key, Answer(request=request, text=msgspec.json.encode(result).decode()), at)
-            return result
-        if known.request != request:
-            raise InvalidError("this idempotency key came with another request before; use a new key for each request")
-        return msgspec.json.decode(known.text, type=kind)
+        known = answered(tx, by, asked, kind)
+        if known is not None:
+            return known
+        result = work(tx)
+        keep(tx, by, asked, result, at)
+        return result
+
+
+def answered(tx: Transaction, by: By, asked: object, kind: type[T]) -> T | None:
+    """What that very request was answered; null for a new one, and for one without a key. Raises as `once` does."""
+    known = None if by.request is None else tx.answer(_key(by))
+    if known is None:
+        return None
+    if known.request != fingerprint(asked):
+        raise InvalidError("this idempotency key came with another request before; use a new key for each request")
+    return msgspec.json.decode(known.text, type=kind)
+
+
+def keep(tx: Transaction, by: By, asked: object, result: object, at: datetime) -> None:
+    if by.request is not None:
+        answer = Answer(request=fingerprint(asked), text=msgspec.json.encode(result).decode())
+        tx.keep_answer(_key(by), answer, at)
 
 
 def fingerprint(asked: object) -> str:
     return hashlib.blake2b(msgspec.json.encode(asked), digest_size=16).hexdigest()
+
+
+def file_fingerprint(path: Path) -> str:
+    """Equal for files of equal bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _key(by: By) -> str:
+    """Each caller has keys of its own."""
+    return f"{by.key or ''} {by.request}"

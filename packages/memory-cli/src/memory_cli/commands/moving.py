@@ -175,7 +175,7 @@ def _sent_as(path: Path) -> str | None:
 
 def _format(name: str) -> Format:
     if name not in table.FORMATS:
-        raise InvalidError(f"there is no format {name!r}; there are {', '.join((_PARQUET, _FOUNDING, *table.FORMATS))}")
+        raise InvalidError(f"there is no format {name!r}; there are {', '.join((_PARQUET, *table.FORMATS, _FOUNDING))}")
     return table.named(name)
 
 

@@ -144,8 +144,10 @@ class Lifetimes(Looking):
     def purge(self, call: Call, word: str, project: str | None, dry_run: bool) -> None:
         query = PurgeQuery(project_id=project, content_contains=word, dry_run=dry_run)
 
+        def fits(memory: Memory) -> bool:
+            return memory.project_id == project and word in memory.content
+
         def agrees(report: Any, by: By) -> None:
-            fits = lambda memory: memory.project_id == project and word in memory.content  # noqa: E731
             if dry_run:
                 self.lives.sweep()
                 matched = [memory.id for memory in self.lives.seen(Scope()) if fits(memory)]
@@ -228,7 +230,7 @@ class Lifetimes(Looking):
             assert (report.imported, report.unchanged, set(report.conflicts)) == (imported, unchanged, differ)
             assert (report.batch_id is None) == (not imported)
 
-        self.do(call._replace(keyed=False), lambda to, by: to.import_file(path, by=by), agrees)
+        self.do(call, lambda to, by: to.import_file(path, by=by), agrees)
 
     @rule(call=CALLS, file=consumes(files))
     def move_to_an_empty_store(self, call: Call, file: tuple[Path, dict[str, States]]) -> None:
@@ -255,7 +257,7 @@ class Lifetimes(Looking):
         return NewMemory(**self.fields_of(drawn))
 
 
-FEW = {Way: (12, 25), OverRest: (5, 20), OverMcp: (4, 20)}
+FEW = {Way: (10, 25), OverRest: (4, 20), OverMcp: (4, 15)}
 
 
 @pytest.mark.timeout(3_600)

@@ -249,6 +249,29 @@ async def test_a_key_is_remembered_for_ninety_days(tmp_path: Path) -> None:
         assert again.id != first.id
 
 
+async def test_a_request_that_comes_again_after_the_end_that_it_named_gets_its_answer(tmp_path: Path) -> None:
+    """Who heard no answer, and asks again later, must not be told that nothing was kept."""
+    clock = Clock()
+    new, by = NewMemory(content="the freeze holds", expires_at=NOON + HOUR), By(request="k-1")
+    async with opened(tmp_path, clock=clock) as service:
+        first = await service.add(new, by=by)
+        clock.now = NOON + DAY
+
+        assert await service.add(new, by=by) == first
+
+
+async def test_nothing_is_said_to_be_like_what_is_over(tmp_path: Path) -> None:
+    clock = Clock()
+    async with opened(tmp_path, clock=clock) as service:
+        await service.add(NewMemory(content="The API server listens on port 8000", expires_at=NOON + HOUR))
+        clock.now = NOON + DAY
+
+        kept = await service.add(NewMemory(content="The API server listens on port 9000"))
+
+        assert kept.alike == ()
+        assert (await service.list(ListQuery())).memories == (kept.memory,)
+
+
 async def test_being_found_changes_nothing_of_a_memory(tmp_path: Path) -> None:
     """Recall never renews: a popular error would never age."""
     clock = Clock()

@@ -133,10 +133,7 @@ def test_a_source_that_could_be_two_things_or_none_is_asked_for(own: Machine, tm
 
     assert (unknown.code, misnamed.code, missing.code) == (2, 2, 3)
     assert "is of no format that is known here" in unknown.err
-    assert (
-        "there is no format 'claude-cod'; there are parquet, claude-local-memory-server, jsonl, markdown, claude-code"
-        in misnamed.err
-    )
+    assert "there is no format 'claude-cod'; there are parquet, jsonl, markdown, claude-code" in misnamed.err
     assert "does not exist" in missing.err
 
 

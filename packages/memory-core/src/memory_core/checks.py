@@ -1,10 +1,12 @@
-"""What a field may hold, and the sentence that says so when it does not. Used by `types` alone."""
+"""What a field may hold, and the sentence that says so when it does not. Used by the structs alone."""
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import force_setattr
 
 from memory_core.errors import InvalidError
 
@@ -14,6 +16,7 @@ MAX_TAGS = 64
 MAX_TAG_CHARS = 128
 MAX_NAME_CHARS = 256
 MAX_LIMIT = 200
+MAX_PROJECTS = 200
 
 
 def content(value: str) -> None:
@@ -57,15 +60,46 @@ def names(struct: Any, *fields: str) -> None:
     """Short one-line texts such as ids and sources: null or unset, or 1 to MAX_NAME_CHARS printable characters."""
     for field in fields:
         value = getattr(struct, field)
-        if value is None or value is UNSET:
-            continue
-        text(field, value)
-        if not value.strip():
-            raise InvalidError(f"{field} is empty; leave it out instead")
-        if len(value) > MAX_NAME_CHARS:
-            raise InvalidError(f"{field} is {len(value)} characters long; at most {MAX_NAME_CHARS} fit")
-        if any(ord(c) < 32 or ord(c) == 127 for c in value):
-            raise InvalidError(f"{field} contains a control character")
+        if value is not None and value is not UNSET:
+            _name(field, value)
+
+
+def _name(field: str, value: str) -> None:
+    text(field, value)
+    if not value.strip():
+        raise InvalidError(f"{field} is empty; leave it out instead")
+    if len(value) > MAX_NAME_CHARS:
+        raise InvalidError(f"{field} is {len(value)} characters long; at most {MAX_NAME_CHARS} fit")
+    if any(ord(c) < 32 or ord(c) == 127 for c in value):
+        raise InvalidError(f"{field} contains a control character")
+
+
+def projects(values: Sequence[str] | None) -> None:
+    """Names of projects, "" among them for none; null for all."""
+    if values is None:
+        return
+    if not 0 < len(values) <= MAX_PROJECTS:
+        raise InvalidError(f"projects names {len(values)}; name 1 to {MAX_PROJECTS}, or leave it out for all")
+    for value in values:
+        if value:
+            _name("projects", value)
+
+
+def in_utc(struct: Any, *fields: str) -> None:
+    """Times in UTC; one without a zone is taken for UTC."""
+    for field in fields:
+        moment = getattr(struct, field)
+        if isinstance(moment, datetime):
+            force_setattr(struct, field, _utc(field, moment))
+
+
+def _utc(name: str, moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise InvalidError(f"{name} is no time of this era") from None
 
 
 def scores(struct: Any, *fields: str) -> None:
@@ -96,6 +130,6 @@ def purge(query: Any) -> None:
     # `global_search` means every project, whatever `project_id` says: then that one does not limit anything.
     one_project = query.project_id is not UNSET and not query.global_search
     filters = ["memory_type", "tags", "client_id", "session_id", "created_after", "created_before"]
-    filters += ["older_than_days", "content_contains"]
+    filters += ["older_than_days", "content_contains", "projects"]
     if not one_project and all(getattr(query, name) in (None, ()) for name in filters):
         raise InvalidError("purge needs at least one filter: project_id, memory_type, tags, older_than_days, …")

@@ -5,7 +5,7 @@ raises msgspec.ValidationError with the same text. Times are aware UTC datetimes
 field names. Needs msgspec and nothing else.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -74,7 +74,7 @@ class NewMemory(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         force_setattr(self, "tags", checks.tags(self.tags))
         checks.names(self, "source", "project_id", "client_id", "session_id", "topic_key", "supersedes")
         checks.scores(self, "certainty_score", "quality_score")
-        _in_utc(self, "expires_at", "review_by")
+        checks.in_utc(self, "expires_at", "review_by")
 
 
 class MemoryPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,7 +98,7 @@ class MemoryPatch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             force_setattr(self, "tags", checks.tags(self.tags))
         checks.names(self, "source", "project_id", "topic_key")
         checks.scores(self, "certainty_score", "quality_score")
-        _in_utc(self, "expires_at", "review_by")
+        checks.in_utc(self, "expires_at", "review_by")
 
     def changes(self) -> dict[str, Any]:
         """Field name → new value, of the fields that are set."""
@@ -137,11 +137,13 @@ class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `project_id` unset means every project at the engine; at a server's door it means the caller's project, if the
     caller names one. Null means the memories of no project. `global_search` means every project, whatever
-    `project_id` says. `include_global` adds the memories of no project to those of the named one. `include_superseded`
-    adds those that another memory took the place of. `as_of` shows everything as it was at that moment.
+    `project_id` says. `include_global` adds the memories of no project to those of the named one. Of all these, only
+    those of `projects` are meant where that is given; "" in it stands for no project. `include_superseded` adds those
+    that another memory took the place of. `as_of` shows everything as it was at that moment.
     """
 
     project_id: str | UnsetType | None = UNSET
+    projects: tuple[str, ...] | None = None
     global_search: bool = False
     include_global: bool = False
     memory_type: MemoryType | None = None
@@ -160,8 +162,9 @@ class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         force_setattr(self, "tags", checks.tags(self.tags))
         checks.names(self, "project_id", "client_id", "session_id")
+        checks.projects(self.projects)
         checks.scores(self, "min_certainty", "min_quality")
-        _in_utc(self, "created_after", "created_before", "as_of")
+        checks.in_utc(self, "created_after", "created_before", "as_of")
 
 
 class ListQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -483,20 +486,3 @@ class Health(Struct, frozen=True, kw_only=True):
     version: str
     embedding: EmbeddingStatus
     reranker: RerankerStatus | None = None
-
-
-def _in_utc(struct: Any, *fields: str) -> None:
-    """Times in UTC; one without a zone is taken for UTC."""
-    for field_ in fields:
-        moment = getattr(struct, field_)
-        if isinstance(moment, datetime):
-            force_setattr(struct, field_, _utc(field_, moment))
-
-
-def _utc(name: str, moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise InvalidError(f"{name} is no time of this era") from None

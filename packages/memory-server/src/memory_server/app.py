@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -16,9 +16,10 @@ from memory_core.backups import Backups
 from memory_core.diagnosis import Doctor
 from memory_core.errors import InvalidError
 from memory_core.memories import Memories
+from memory_server.access import AccessMiddleware, Doors, Keyring, Level
 from memory_server.access_log import AccessLogMiddleware
 from memory_server.activity import Activity, ActivityMiddleware, leave_when_idle, maintain_when_idle
-from memory_server.auth import AuthMiddleware
+from memory_server.auth import AuthMiddleware, OneKey
 from memory_server.backups import BackupRoutes
 from memory_server.deferred import Deferred, Endpoint
 from memory_server.diagnosis import DiagnosisRoutes
@@ -37,7 +38,9 @@ CORS_HEADERS = (
 
 
 class Service(Memories, Protocol):
-    """The product with a beginning, an end, backups and a doctor."""
+    """The product with a beginning, an end, backups and a doctor, and as far as a key reaches it."""
+
+    def within(self, projects: Sequence[str]) -> Memories: ...
 
     @property
     def backups(self) -> Backups: ...
@@ -52,6 +55,14 @@ class Service(Memories, Protocol):
     async def maintain(self) -> None: ...
 
 
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request passes: who it is, how often it may come, what it may do."""
+
+    keyring: Keyring
+    doors: Doors
+    limits: Limits
+
+
 class Local(msgspec.Struct, frozen=True, kw_only=True):
     """What a server of one machine has besides: a name for this run, and a way to be stopped by its clients."""
 
@@ -64,7 +75,15 @@ def create_app(
 ) -> FastAPI:
     """A new application around `service`, which it starts and closes. Enter its lifespan once."""
     limits = Limits.off() if local else Limits(reads=settings.limit_reads, writes=settings.limit_writes)
-    mcp = Deferred(lambda: _mcp_endpoint(service, limits, max_body_bytes=settings.max_body_bytes))
+    keyring = OneKey(settings.api_key, named=local is None)
+    doors = Doors()
+
+    def memories(request: Request) -> Memories:
+        """The product as far as the key of a request reaches."""
+        reach = request.state.principal.projects
+        return service if reach is None else service.within(reach)
+
+    mcp = Deferred(lambda: _mcp_endpoint(memories, limits, max_body_bytes=settings.max_body_bytes))
     activity = activity or Activity()
 
     @contextlib.asynccontextmanager
@@ -83,24 +102,27 @@ def create_app(
             await asyncio.gather(*watching, return_exceptions=True)
             await service.close()
 
-    rest = Rest(service, settings, instance=local.instance if local else None)
+    rest = Rest(service, settings, memories=memories, instance=local.instance if local else None)
     admin = [*BackupRoutes(service.backups).routes(), *DiagnosisRoutes(service.doctor).routes()]
-    app = Documented([*rest.routes(), *admin], lifespan=lifespan)
+    app = Documented([*rest.routes(), *admin], doors=doors, lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))
+        doors.add(path, (), Level.READ)  # and each tool by itself
     if local is not None:
         app.add_route("/admin/stop", _stopping(local), methods=["POST"], include_in_schema=False)
+        doors.add("/admin/stop", ("POST",), Level.ADMIN)
+    doors.check(app.routes)
     app.add_exception_handler(HTTPException, _framework_error)
     app.add_exception_handler(RequestValidationError, _framework_error)
-    _add_middleware(app, settings, limits, activity)
+    _add_middleware(app, settings, Gate(keyring=keyring, doors=doors, limits=limits), activity)
     return app
 
 
-def _mcp_endpoint(service: Service, limits: Limits, *, max_body_bytes: int) -> Endpoint:
+def _mcp_endpoint(memories: Callable[[Request], Memories], limits: Limits, *, max_body_bytes: int) -> Endpoint:
     # Imported on demand: see `deferred`.
     from memory_server.mcp import McpEndpoint
 
-    return McpEndpoint(service, limits, max_body_bytes=max_body_bytes)
+    return McpEndpoint(memories, limits, max_body_bytes=max_body_bytes)
 
 
 def _stopping(local: Local) -> Callable[[Request], Awaitable[Response]]:
@@ -130,10 +152,11 @@ def _methods_at(request: Request) -> list[str]:
     return sorted({method for route in here for method in route.methods or ()}, key=lambda name: (name == "HEAD", name))
 
 
-def _add_middleware(app: FastAPI, settings: ServerSettings, limits: Limits, activity: Activity) -> None:
+def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity: Activity) -> None:
     """From the inside out: the last one added is the first to see a request."""
-    app.add_middleware(LimitMiddleware, limits=limits)
-    app.add_middleware(AuthMiddleware, api_key=settings.api_key, limits=limits)
+    app.add_middleware(AccessMiddleware, doors=gate.doors)
+    app.add_middleware(LimitMiddleware, limits=gate.limits)
+    app.add_middleware(AuthMiddleware, keyring=gate.keyring, doors=gate.doors, limits=gate.limits)
     app.add_middleware(ActivityMiddleware, activity=activity)
     app.add_middleware(ProblemMiddleware)
     if settings.cors_origins:

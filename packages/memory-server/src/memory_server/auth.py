@@ -1,7 +1,7 @@
-"""Who is calling. With a key set, everything but /health needs it; without one, everyone is let in.
+"""Who is calling. With a key set, everything but what is open needs one; without any, everyone is let in.
 
-Leaves a `Principal` in the request's state for limits, logs and tools. What a caller says about its client and project
-is a claim, not an identity: it chooses defaults and grants nothing.
+Leaves a `Principal` in the request's state for access, limits, logs and tools. What a caller says about its client and
+project is a claim, not an identity: it chooses defaults and grants nothing.
 """
 
 import hashlib
@@ -15,17 +15,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memory_core.changes import By
-from memory_core.errors import InvalidError, UnauthorizedError
+from memory_core.errors import ForbiddenError, InvalidError, UnauthorizedError
+from memory_server.access import Doors, Keyring, Level, Principal
 from memory_server.limits import Kind, Limits
-
-OPEN_PATHS = frozenset({"/health"})
-
-
-class Principal(Struct, frozen=True, kw_only=True):
-    """`limited_as` is what its requests are counted under; `key_hint` stands in logs and tells nothing of the key."""
-
-    limited_as: str
-    key_hint: str | None = None
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -36,10 +28,11 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 class Claims(Struct, frozen=True, kw_only=True):
-    """What the headers say of the caller: its project and its machine."""
+    """What the headers say of the caller: its project and its machine. `is_bound`: the key says which machine it is."""
 
     project_id: str | None = None
     client_id: str | None = None
+    is_bound: bool = False
 
 
 def digest(key: str) -> bytes:
@@ -47,10 +40,30 @@ def digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("latin-1", "replace")).digest()
 
 
-class AuthMiddleware:
-    def __init__(self, app: ASGIApp, *, api_key: str | None, limits: Limits) -> None:
-        self.app = app
+class OneKey:
+    """The keyring of a server that has one key, or none. Its holder is an admin."""
+
+    def __init__(self, api_key: str | None, *, named: bool = True) -> None:
         self._digest = digest(api_key) if api_key else None
+        self._named = named
+
+    @property
+    def is_open(self) -> bool:
+        return self._digest is None
+
+    def principal(self, key: str) -> Principal | None:
+        sent = digest(key)
+        if self._digest is None or not hmac.compare_digest(sent, self._digest):
+            return None
+        hint = sent.hex()[:8]
+        return Principal(limited_as=f"key {hint}", key_hint=hint if self._named else None, level=Level.ADMIN)
+
+
+class AuthMiddleware:
+    def __init__(self, app: ASGIApp, *, keyring: Keyring, doors: Doors, limits: Limits) -> None:
+        self.app = app
+        self._keyring = keyring
+        self._doors = doors
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,23 +73,22 @@ class AuthMiddleware:
 
     def _principal(self, scope: Scope) -> Principal:
         address = address_of(scope)
-        key = sent_key(Headers(scope=scope))
-        if self._digest is None:
-            return Principal(limited_as=address)
-        if key is None and scope["path"] in OPEN_PATHS:
+        if self._keyring.is_open:
+            return Principal(limited_as=address, level=Level.ADMIN)
+        key, is_open = sent_key(Headers(scope=scope)), self._doors.is_open(scope["method"], scope["path"])
+        if key is None and is_open:
             return Principal(limited_as=address)
         # Counted before the comparison: who has guessed too often learns nothing, not even from a right guess.
         self._limits.refuse_if_used_up(Kind.FAILED_LOGIN, address)
-        if key is not None and hmac.compare_digest(digest(key), self._digest):
-            hint = digest(key).hex()[:8]
-            return Principal(limited_as=f"key {hint}", key_hint=hint)
+        if key is not None and (principal := self._keyring.principal(key)) is not None:
+            return principal
         if key is not None:
             # Once for each wrong key: a machine that keeps trying an old one must not lock out all behind its proxy.
             self._limits.spend_once(Kind.FAILED_LOGIN, address, digest(key))
-        if scope["path"] in OPEN_PATHS:
+        if is_open:
             return Principal(limited_as=address)
         raise UnauthorizedError(
-            "the key is wrong; it must be the server's MEMORY_API_KEY"
+            "the key is wrong, revoked or expired; an admin makes another with `claude-memory keys create`"
             if key is not None
             else "a key is needed: send X-API-Key, or Authorization: Bearer"
         )
@@ -99,16 +111,26 @@ def claims_of(headers: Mapping[str, str]) -> Claims:
 
 
 def caller_of(request: Request) -> Caller:
-    """Raises InvalidError for headers that cannot be."""
-    claims = claims_of(request.headers)
+    """Raises InvalidError for headers that cannot be, ForbiddenError for another machine than the key's."""
+    principal: Principal = request.state.principal
+    claims = _bound(claims_of(request.headers), principal)
     by = By(
         client_id=claims.client_id,
-        key=request.state.principal.key_hint,
+        key=principal.key_hint,
         reason=_claim(request.headers, "x-reason"),
         request=request.headers.get("idempotency-key"),
         ago_s=_seconds(request.headers.get("x-written-ago", "0")),
     )
     return Caller(claims=claims, by=by)
+
+
+def _bound(claims: Claims, principal: Principal) -> Claims:
+    """A key that is bound to a machine speaks for it, also where its holder says nothing."""
+    if principal.client_id is None:
+        return claims
+    if claims.client_id not in (None, principal.client_id):
+        raise ForbiddenError(f"your key speaks for the client {principal.client_id!r} and for no other")
+    return Claims(project_id=claims.project_id, client_id=principal.client_id, is_bound=True)
 
 
 def _seconds(text: str) -> int:

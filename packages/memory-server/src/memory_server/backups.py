@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from msgspec import Struct
 
 from memory_core.backups import Backup, BackupList, Backups
+from memory_server.access import Level
 from memory_server.decoding import read_query
 from memory_server.rest import Route, encoded
 
@@ -23,13 +24,14 @@ class BackupRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route(method="POST", path="/admin/backup", summary="Make a backup, verify it, let the oldest go",
-                  handler=self.create_backup, tag="backups", query=Making, returns=Backup, status=201,
-                  errors=(409, 500, 507)),
-            Route(method="GET", path="/admin/backups", summary="The backups there are, oldest first",
+            Route(method="POST", path="/admin/backup", needs=Level.ADMIN,
+                  summary="Make a backup, verify it, let the oldest go", handler=self.create_backup, tag="backups",
+                  query=Making, returns=Backup, status=201, errors=(409, 500, 507)),
+            Route(method="GET", path="/admin/backups", needs=Level.ADMIN, summary="The backups there are, oldest first",
                   handler=self.list_backups, tag="backups", returns=BackupList),
-            Route(method="POST", path="/admin/backups/{name}/verify", summary="Restore a backup on trial and compare",
-                  handler=self.verify_backup, tag="backups", returns=Backup, errors=(404, 409, 507)),
+            Route(method="POST", path="/admin/backups/{name}/verify", needs=Level.ADMIN,
+                  summary="Restore a backup on trial and compare", handler=self.verify_backup, tag="backups",
+                  returns=Backup, errors=(404, 409, 507)),
         ]  # fmt: skip
 
     async def create_backup(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from fastapi import Request, Response
 from msgspec import Struct
 
 from memory_core.diagnosis import Diagnosis, Doctor, RepairReport
+from memory_server.access import Level
 from memory_server.decoding import read_query
 from memory_server.rest import Route, encoded
 
@@ -20,10 +21,12 @@ class DiagnosisRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route(method="GET", path="/admin/diagnosis", summary="What the server knows of its own state",
-                  handler=self.diagnose, tag="upkeep", query=Examining, returns=Diagnosis),
-            Route(method="POST", path="/admin/repair", summary="Put in order what can be without losing anything",
-                  handler=self.repair, tag="upkeep", returns=RepairReport, errors=(409, 500, 507)),
+            Route(method="GET", path="/admin/diagnosis", needs=Level.ADMIN,
+                  summary="What the server knows of its own state", handler=self.diagnose, tag="upkeep",
+                  query=Examining, returns=Diagnosis),
+            Route(method="POST", path="/admin/repair", needs=Level.ADMIN,
+                  summary="Put in order what can be without losing anything", handler=self.repair, tag="upkeep",
+                  returns=RepairReport, errors=(409, 500, 507)),
         ]  # fmt: skip
 
     async def diagnose(self, request: Request) -> Response:

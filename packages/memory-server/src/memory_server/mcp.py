@@ -6,7 +6,7 @@ model reads that and can mend its call; a JSON-RPC error never reaches it.
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import mcp.types as mcp_types
@@ -35,9 +35,12 @@ _HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
 
 
 class McpEndpoint:
-    """An ASGI endpoint; `running` must be entered once, around everything."""
+    """An ASGI endpoint; `running` must be entered once, around everything.
 
-    def __init__(self, memories: Memories, limits: Limits, *, max_body_bytes: int) -> None:
+    `memories` is the product as far as the key of a request reaches.
+    """
+
+    def __init__(self, memories: Callable[[Request], Memories], limits: Limits, *, max_body_bytes: int) -> None:
         # Else the SDK's streams end at a stop signal, before the answer of a call that is under way. No stream of
         # ours outlives its call, so that waiting for them is short.
         AppStatus.enable_automatic_graceful_drain = False
@@ -90,10 +93,12 @@ class McpEndpoint:
         request = context.request
         if request is None:
             raise InternalError("a tool was called by another way than HTTP, so nobody knows by whom")
-        self._limits.spend(tool.kind, request.state.principal.limited_as)
+        principal = request.state.principal
+        self._limits.spend(tool.kind, principal.limited_as)
+        principal.require(tool.needs)
         # Some models send null for what they leave out.
         given = {name: value for name, value in arguments.items() if value is not None}
-        return await tool.run(self._memories, to_struct(given, tool.arguments), caller_of(request))
+        return await tool.run(self._memories(request), to_struct(given, tool.arguments), caller_of(request))
 
 
 def _described(tool: Tool) -> mcp_types.Tool:

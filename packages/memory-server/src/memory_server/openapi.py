@@ -13,7 +13,7 @@ from starlette.types import Lifespan
 
 from memory_core.errors import Problem
 from memory_server import __version__
-from memory_server.auth import OPEN_PATHS
+from memory_server.access import Doors, Level
 from memory_server.docs_page import page
 from memory_server.problems import MEDIA_TYPE
 from memory_server.rest import MEDIA, MemoryFile, Route
@@ -49,9 +49,9 @@ _EXAMPLES: dict[str, Json] = {
 
 
 class Documented(FastAPI):
-    """An application that serves `routes`, their document and a page of it."""
+    """An application that serves `routes`, their document and a page of it; `doors` says what each needs."""
 
-    def __init__(self, routes: list[Route], *, lifespan: Lifespan["Documented"]) -> None:
+    def __init__(self, routes: list[Route], *, doors: Doors, lifespan: Lifespan["Documented"]) -> None:
         problem = {"content": {MEDIA_TYPE: {"schema": _ref(Problem)}}}
         super().__init__(
             title="memory-server",
@@ -67,7 +67,9 @@ class Documented(FastAPI):
             telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         )
         self._schemas = _schemas(routes)
+        doors.add("/openapi.json", ("GET", "HEAD"), Level.READ)
         for route in routes:
+            doors.add(route.path, (route.method,), route.needs, whole=route.whole)
             self.add_api_route(
                 route.path,
                 route.handler,
@@ -88,7 +90,9 @@ class Documented(FastAPI):
                 self.add_api_route(
                     route.path, route.handler, methods=["HEAD"], response_model=None, include_in_schema=False
                 )
+                doors.add(route.path, ("HEAD",), route.needs, whole=route.whole)
         self.add_route("/docs", self._page, include_in_schema=False)
+        doors.add("/docs", ("GET", "HEAD"), Level.READ)
 
     def openapi(self) -> Json:
         if self.openapi_schema is None:
@@ -128,7 +132,7 @@ def _taken(route: Route, schemas: Json) -> Json:
         taken["parameters"] = [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
     if route.changes:
         taken.setdefault("parameters", []).extend(_HEADERS)
-    return taken | ({"security": []} if route.path in OPEN_PATHS else {})
+    return taken | ({"security": []} if route.needs is Level.OPEN else {})
 
 
 def _content(kind: type[msgspec.Struct]) -> Json:

@@ -31,6 +31,7 @@ from memory_core.changes import (
     UndoReport,
     UndoRequest,
 )
+from memory_core.errors import ForbiddenError
 from memory_core.memories import Memories
 from memory_core.types import (
     BackfillReport,
@@ -57,7 +58,8 @@ from memory_core.types import (
     Stats,
 )
 from memory_server import uploads
-from memory_server.auth import Claims, caller_of, claims_of
+from memory_server.access import Level
+from memory_server.auth import Claims, caller_of
 from memory_server.decoding import read_query, read_struct, too_large
 from memory_server.problems import unsupported_media
 from memory_server.settings import ServerSettings
@@ -101,7 +103,9 @@ class Route(Struct, frozen=True, kw_only=True):
     path: str
     summary: str
     handler: Callable[..., Awaitable[Response]]  # FastAPI reads from its signature what it takes
+    needs: Level
     returns: type[Struct]
+    whole: bool = False  # not for keys that are limited to projects
     tag: str = "memories"
     status: int = 200
     or_status: int | None = None  # where nothing new came to be
@@ -112,8 +116,18 @@ class Route(Struct, frozen=True, kw_only=True):
 
 
 class Rest:
-    def __init__(self, service: Memories, settings: ServerSettings, *, instance: str | None) -> None:
+    """`memories` is the product as far as the key of a request reaches; `service` is all of it."""
+
+    def __init__(
+        self,
+        service: Memories,
+        settings: ServerSettings,
+        *,
+        memories: Callable[[Request], Memories],
+        instance: str | None,
+    ) -> None:
         self._service = service
+        self._memories = memories
         self._settings = settings
         self._instance = instance
 
@@ -121,51 +135,62 @@ class Rest:
         one = "/memories/{memory_id}"
         missing = (404, 409)
         return [
-            Route(method="GET", path="/health", summary="Whether the server works", handler=self.health,
-                  tag="server", returns=Health),
-            Route(method="POST", path="/memories", summary="Keep a memory", handler=self.add,
+            Route(method="GET", path="/health", needs=Level.OPEN, summary="Whether the server works",
+                  handler=self.health, tag="server", returns=Health),
+            Route(method="POST", path="/memories", needs=Level.WRITE, summary="Keep a memory", handler=self.add,
                   body=NewMemory, returns=Kept, status=201, or_status=200, changes=True, errors=(404, 409, 507)),
-            Route(method="GET", path="/memories", summary="List memories, newest first", handler=self.list,
-                  query=ListQuery, returns=MemoryPage),
-            Route(method="POST", path="/memories/search", summary="Find memories by meaning or words",
+            Route(method="GET", path="/memories", needs=Level.READ, summary="List memories, newest first",
+                  handler=self.list, query=ListQuery, returns=MemoryPage),
+            Route(method="POST", path="/memories/search", needs=Level.READ, summary="Find memories by meaning or words",
                   handler=self.search, body=SearchQuery, returns=SearchResult),
-            Route(method="POST", path="/memories/purge", summary="Move all that fit to the trash; a dry run by default",
-                  handler=self.purge, tag="upkeep", body=PurgeQuery, returns=PurgeReport, changes=True, errors=(507,)),
-            Route(method="GET", path=one, summary="One memory", handler=self.get, returns=Memory, errors=missing),
-            Route(method="PATCH", path=one, summary="Change fields of a memory", handler=self.update,
+            Route(method="POST", path="/memories/purge", needs=Level.WRITE,
+                  summary="Move all that fit to the trash; a dry run by default", handler=self.purge, tag="upkeep",
+                  body=PurgeQuery, returns=PurgeReport, changes=True, errors=(507,)),
+            Route(method="GET", path=one, needs=Level.READ, summary="One memory", handler=self.get, returns=Memory,
+                  errors=missing),
+            Route(method="PATCH", path=one, needs=Level.WRITE, summary="Change fields of a memory", handler=self.update,
                   body=MemoryPatch, returns=Memory, changes=True, errors=(*missing, 507)),
-            Route(method="DELETE", path=one, summary="Move a memory to the trash", handler=self.delete,
-                  returns=Deleted, changes=True, errors=(*missing, 507)),
-            Route(method="POST", path=one + "/restore", summary="Bring a memory back from the trash, or to a revision",
-                  handler=self.restore, query=Restored, returns=Memory, changes=True, errors=(*missing, 507)),
-            Route(method="GET", path=one + "/history", summary="Every state of a memory, and what made it so",
-                  handler=self.history, returns=History, errors=missing),
-            Route(method="POST", path="/undo", summary="Take back a change, or all of a batch", handler=self.undo,
-                  body=UndoRequest, returns=UndoReport, changes=True, errors=(*missing, 507)),
-            Route(method="GET", path="/review", summary="What says nearly the same, and what nobody has looked at",
-                  handler=self.review, query=ReviewQuery, returns=Review),
-            Route(method="POST", path="/review/settle", summary="Merge two memories, supersede one, or keep both",
-                  handler=self.settle, body=Settlement, returns=Settled, changes=True, errors=(*missing, 507)),
-            Route(method="POST", path="/trash/empty", summary="Remove for good what lies in the trash; a dry run first",
-                  handler=self.empty_trash, tag="upkeep", body=TrashQuery, returns=TrashReport, errors=(507,)),
-            Route(method="GET", path=one + "/similar", summary="Memories whose meaning is near this one's",
-                  handler=self.similar, query=Limit, returns=SearchResult, errors=(*missing, 503)),
-            Route(method="GET", path="/stats", summary="Counts of a scope", handler=self.stats,
+            Route(method="DELETE", path=one, needs=Level.WRITE, summary="Move a memory to the trash",
+                  handler=self.delete, returns=Deleted, changes=True, errors=(*missing, 507)),
+            Route(method="POST", path=one + "/restore", needs=Level.WRITE,
+                  summary="Bring a memory back from the trash, or to a revision", handler=self.restore, query=Restored,
+                  returns=Memory, changes=True, errors=(*missing, 507)),
+            Route(method="GET", path=one + "/history", needs=Level.READ,
+                  summary="Every state of a memory, and what made it so", handler=self.history, returns=History,
+                  errors=missing),
+            Route(method="POST", path="/undo", needs=Level.WRITE, summary="Take back a change, or all of a batch",
+                  handler=self.undo, body=UndoRequest, returns=UndoReport, changes=True, errors=(*missing, 507)),
+            Route(method="GET", path="/review", needs=Level.READ,
+                  summary="What says nearly the same, and what nobody has looked at", handler=self.review,
+                  query=ReviewQuery, returns=Review),
+            Route(method="POST", path="/review/settle", needs=Level.WRITE,
+                  summary="Merge two memories, supersede one, or keep both", handler=self.settle, body=Settlement,
+                  returns=Settled, changes=True, errors=(*missing, 507)),
+            Route(method="POST", path="/trash/empty", needs=Level.ADMIN,
+                  summary="Remove for good what lies in the trash; a dry run first", handler=self.empty_trash,
+                  tag="upkeep", body=TrashQuery, returns=TrashReport, errors=(507,)),
+            Route(method="GET", path=one + "/similar", needs=Level.READ,
+                  summary="Memories whose meaning is near this one's", handler=self.similar, query=Limit,
+                  returns=SearchResult, errors=(*missing, 503)),
+            Route(method="GET", path="/stats", needs=Level.READ, summary="Counts of a scope", handler=self.stats,
                   tag="server", query=Scope, returns=Stats),
-            Route(method="GET", path="/context", summary="The memories that open a session", handler=self.context,
-                  query=ContextQuery, returns=Context),
-            Route(method="POST", path="/embeddings/backfill", summary="Try again to embed what has no vector",
-                  handler=self.backfill, tag="upkeep", returns=BackfillReport),
-            Route(method="GET", path="/models", summary="The embedding models in use, on the way and at hand",
-                  handler=self.models, tag="upkeep", returns=ModelList),
-            Route(method="POST", path="/models/use", summary="Let another embedding model take over",
+            Route(method="GET", path="/context", needs=Level.READ, summary="The memories that open a session",
+                  handler=self.context, query=ContextQuery, returns=Context),
+            Route(method="POST", path="/embeddings/backfill", needs=Level.ADMIN,
+                  summary="Try again to embed what has no vector", handler=self.backfill, tag="upkeep",
+                  returns=BackfillReport),
+            Route(method="GET", path="/models", needs=Level.READ, whole=True,
+                  summary="The embedding models in use, on the way and at hand", handler=self.models, tag="upkeep",
+                  returns=ModelList),
+            Route(method="POST", path="/models/use", needs=Level.ADMIN, summary="Let another embedding model take over",
                   handler=self.use_model, tag="upkeep", body=ModelChoice, returns=EmbeddingStatus, status=202,
                   errors=(409, 507)),
-            Route(method="GET", path="/export", summary="Every memory with its past and its vectors, as a file",
-                  handler=self.export, tag="upkeep", query=ExportQuery, returns=MemoryFile),
-            Route(method="POST", path="/import", summary="Take in an export, or claude-local-memory-server's store",
-                  handler=self.import_, tag="upkeep", query=Upload, returns=ImportReport, body=MemoryFile, changes=True,
-                  errors=(507,)),
+            Route(method="GET", path="/export", needs=Level.READ,
+                  summary="Every memory with its past and its vectors, as a file", handler=self.export, tag="upkeep",
+                  query=ExportQuery, returns=MemoryFile),
+            Route(method="POST", path="/import", needs=Level.WRITE,
+                  summary="Take in an export, or claude-local-memory-server's store", handler=self.import_,
+                  tag="upkeep", body=MemoryFile, query=Upload, returns=ImportReport, changes=True, errors=(507,)),
         ]  # fmt: skip
 
     async def health(self) -> Response:
@@ -178,63 +203,67 @@ class Rest:
     async def add(self, request: Request) -> Response:
         caller = caller_of(request)
         new = claimed(await self._body(request, NewMemory), caller.claims)
-        kept = await self._service.add(new, by=caller.by)
+        kept = await self._memories(request).add(new, by=caller.by)
         return encoded(kept, status=201 if kept.outcome is Outcome.CREATED else 200)
 
     async def list(self, request: Request) -> Response:
-        return encoded(await self._service.list(self._scope(request, ListQuery)))
+        return encoded(await self._memories(request).list(self._scope(request, ListQuery)))
 
     async def search(self, request: Request) -> Response:
         query = await self._body(request, SearchQuery)
-        return encoded(await self._service.search(scoped(query, claims_of(request.headers))))
+        return encoded(await self._memories(request).search(scoped(query, caller_of(request).claims)))
 
     async def purge(self, request: Request) -> Response:
         query = await self._body(request, PurgeQuery)
         caller = caller_of(request)
-        return encoded(await self._service.purge(scoped(query, caller.claims), by=caller.by))
+        return encoded(await self._memories(request).purge(scoped(query, caller.claims), by=caller.by))
 
-    async def get(self, memory_id: MemoryId) -> Response:
-        return encoded(await self._service.get(memory_id))
+    async def get(self, memory_id: MemoryId, request: Request) -> Response:
+        return encoded(await self._memories(request).get(memory_id))
 
     async def update(self, memory_id: MemoryId, request: Request) -> Response:
         patch = await self._body(request, MemoryPatch)
-        return encoded(await self._service.update(memory_id, patch, by=caller_of(request).by))
+        return encoded(await self._memories(request).update(memory_id, patch, by=caller_of(request).by))
 
     async def delete(self, memory_id: MemoryId, request: Request) -> Response:
-        memory = await self._service.delete(memory_id, by=caller_of(request).by)
+        memory = await self._memories(request).delete(memory_id, by=caller_of(request).by)
         return encoded(Deleted(deleted=memory.id, memory=memory))
 
     async def restore(self, memory_id: MemoryId, request: Request) -> Response:
         revision = read_query(request, Restored).revision
-        return encoded(await self._service.restore(memory_id, revision=revision, by=caller_of(request).by))
+        return encoded(await self._memories(request).restore(memory_id, revision=revision, by=caller_of(request).by))
 
-    async def history(self, memory_id: MemoryId) -> Response:
-        return encoded(await self._service.history(memory_id))
+    async def history(self, memory_id: MemoryId, request: Request) -> Response:
+        return encoded(await self._memories(request).history(memory_id))
 
     async def undo(self, request: Request) -> Response:
-        return encoded(await self._service.undo(await self._body(request, UndoRequest), by=caller_of(request).by))
+        return encoded(
+            await self._memories(request).undo(await self._body(request, UndoRequest), by=caller_of(request).by)
+        )
 
     async def review(self, request: Request) -> Response:
-        query, claims = read_query(request, ReviewQuery), claims_of(request.headers)
+        query, claims = read_query(request, ReviewQuery), caller_of(request).claims
         if query.project_id is UNSET and claims.project_id is not None:
             query = structs.replace(query, project_id=claims.project_id)
-        return encoded(await self._service.review(query))
+        return encoded(await self._memories(request).review(query))
 
     async def settle(self, request: Request) -> Response:
-        return encoded(await self._service.settle(await self._body(request, Settlement), by=caller_of(request).by))
+        return encoded(
+            await self._memories(request).settle(await self._body(request, Settlement), by=caller_of(request).by)
+        )
 
     async def empty_trash(self, request: Request) -> Response:
         return encoded(await self._service.empty_trash(await self._body(request, TrashQuery)))
 
     async def similar(self, memory_id: MemoryId, request: Request) -> Response:
         limit = read_query(request, Limit).limit
-        return encoded(await self._service.similar(memory_id, limit=limit))
+        return encoded(await self._memories(request).similar(memory_id, limit=limit))
 
     async def stats(self, request: Request) -> Response:
-        return encoded(await self._service.stats(self._scope(request, Scope)))
+        return encoded(await self._memories(request).stats(self._scope(request, Scope)))
 
     async def context(self, request: Request) -> Response:
-        return encoded(await self._service.context(self._scope(request, ContextQuery)))
+        return encoded(await self._memories(request).context(self._scope(request, ContextQuery)))
 
     async def backfill(self) -> Response:
         return encoded(await self._service.backfill())
@@ -249,7 +278,7 @@ class Rest:
         query = read_query(request, ExportQuery)
         path = self._scratch()  # a file first: an answer that broke off in its middle could pass for a whole one
         try:
-            count = await self._service.export_file(path, query)
+            count = await self._memories(request).export_file(path, query)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
@@ -261,7 +290,7 @@ class Rest:
             raise unsupported_media(" or ".join(MEDIA.values()))
         query = read_query(request, Upload)
         async with self._received(request) as path, uploads.log_beside(path, query.log_bytes):
-            return encoded(await self._service.import_file(path, query, by=caller_of(request).by))
+            return encoded(await self._memories(request).import_file(path, query, by=caller_of(request).by))
 
     @contextlib.asynccontextmanager
     async def _received(self, request: Request) -> AsyncIterator[Path]:
@@ -285,7 +314,7 @@ class Rest:
         return await read_struct(request, kind, max_bytes=self._settings.max_body_bytes)
 
     def _scope(self, request: Request, kind: type[ScopeT]) -> ScopeT:
-        return scoped(read_query(request, kind), claims_of(request.headers))
+        return scoped(read_query(request, kind), caller_of(request).claims)
 
 
 class TemporaryFile(FileResponse):
@@ -312,9 +341,14 @@ def encoded(value: Struct, *, status: int = 200) -> Response:
 
 
 def claimed(new: NewMemory, claims: Claims) -> NewMemory:
-    """What the caller left unsaid is taken from its headers."""
+    """What the caller left unsaid is taken from its headers.
+
+    Raises ForbiddenError for another machine than that of its key.
+    """
     changes: dict[str, str | None] = {}
-    if new.project_id is UNSET:
+    if claims.is_bound and new.client_id not in (None, claims.client_id):
+        raise ForbiddenError(f"your key speaks for the client {claims.client_id!r} and for no other")
+    if new.project_id is UNSET and claims.project_id is not None:
         changes["project_id"] = claims.project_id
     if new.client_id is None and claims.client_id is not None:
         changes["client_id"] = claims.client_id

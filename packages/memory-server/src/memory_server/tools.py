@@ -24,6 +24,7 @@ from memory_core.types import (
     SearchMode,
     SearchQuery,
 )
+from memory_server.access import Level
 from memory_server.auth import Caller
 from memory_server.limits import Kind
 from memory_server.rest import claimed, scoped
@@ -149,13 +150,17 @@ def bare_id(memory_id: str) -> str:
 
 
 class Tool(Struct, frozen=True, kw_only=True):
-    """`kind` is what a call is counted as. Hints as in the protocol; no tool reaches beyond the store."""
+    """`kind` is what a call is counted as, `needs` what its key must allow.
+
+    Hints as in the protocol; no tool reaches beyond the store.
+    """
 
     name: str
     description: str
     arguments: type[Struct]
     run: Callable[[Memories, Any, Caller], Awaitable[str]]  # the struct is the one named by `arguments`
     kind: Kind
+    needs: Level
     read_only: bool = False
     destructive: bool = False
     idempotent: bool = False
@@ -173,6 +178,7 @@ TOOLS = (
         arguments=SearchArguments,
         run=search,
         kind=Kind.READ,
+        needs=Level.READ,
         read_only=True,
         idempotent=True,
         always_load=True,
@@ -184,6 +190,7 @@ TOOLS = (
         arguments=AddArguments,
         run=add,
         kind=Kind.WRITE,
+        needs=Level.WRITE,
         always_load=True,
     ),
     Tool(
@@ -193,6 +200,7 @@ TOOLS = (
         arguments=UpdateArguments,
         run=update,
         kind=Kind.WRITE,
+        needs=Level.WRITE,
         destructive=True,
         idempotent=True,
     ),
@@ -203,6 +211,7 @@ TOOLS = (
         arguments=DeleteArguments,
         run=delete,
         kind=Kind.WRITE,
+        needs=Level.WRITE,
         destructive=True,
     ),
     Tool(
@@ -212,6 +221,7 @@ TOOLS = (
         arguments=ContextArguments,
         run=context,
         kind=Kind.READ,
+        needs=Level.READ,
         read_only=True,
         idempotent=True,
     ),
@@ -221,6 +231,7 @@ TOOLS = (
         arguments=StatsArguments,
         run=stats,
         kind=Kind.READ,
+        needs=Level.READ,
         read_only=True,
         idempotent=True,
     ),

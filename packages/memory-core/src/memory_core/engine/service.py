@@ -28,7 +28,8 @@ from memory_core.engine.reranking import Reranking
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
 from memory_core.engine.transfer import Files
 from memory_core.engine.writing import TRASH_DAYS, Sight
-from memory_core.errors import ConflictError, InvalidError, StorageFullError
+from memory_core.errors import ConflictError, ForbiddenError, InvalidError, StorageFullError
+from memory_core.memories import Memories
 from memory_core.types import (
     BackfillReport,
     Context,
@@ -99,6 +100,10 @@ class MemoryService(Moving):
             )
         )
         self._searcher = Searcher(store, ranking or Ranking(), clock, reranking)
+
+    def within(self, projects: Sequence[str]) -> Memories:  # noqa: ARG002
+        """All of this as far as these projects go ("" for memories of no project)."""
+        raise ForbiddenError("keys cannot be limited to projects yet")
 
     async def start(self) -> None:
         """Begin to load the models and to embed what has no vector; returns at once."""

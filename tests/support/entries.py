@@ -150,6 +150,7 @@ def in_scope(memory: Memory, scope: Scope) -> bool:
     has = [tag in memory.tags for tag in scope.tags]
     return (
         (scope.global_search or scope.project_id is UNSET or memory.project_id in projects)
+        and (scope.projects is None or (memory.project_id or "") in scope.projects)
         and scope.memory_type in (None, memory.memory_type)
         and (not has or (any(has) if scope.tags_match is TagsMatch.ANY else all(has)))
         and scope.client_id in (None, memory.client_id)

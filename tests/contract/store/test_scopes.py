@@ -29,6 +29,7 @@ ORDER = (MemoryType.DECISION, MemoryType.PREFERENCE, MemoryType.FACT)
 SCOPES = st.builds(
     Scope,
     project_id=st.sampled_from([UNSET, None, "x", "y", "nobody's"]),
+    projects=st.none() | st.lists(st.sampled_from(["x", "y", "", "nobody's"]), max_size=3).map(tuple),
     global_search=st.booleans(),
     include_global=st.booleans(),
     memory_type=st.none() | st.sampled_from(MemoryType),

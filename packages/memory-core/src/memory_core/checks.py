@@ -78,8 +78,8 @@ def projects(values: Sequence[str] | None) -> None:
     """Names of projects, "" among them for none; null for all."""
     if values is None:
         return
-    if not 0 < len(values) <= MAX_PROJECTS:
-        raise InvalidError(f"projects names {len(values)}; name 1 to {MAX_PROJECTS}, or leave it out for all")
+    if len(values) > MAX_PROJECTS:
+        raise InvalidError(f"projects names {len(values)}; at most {MAX_PROJECTS} fit, or leave it out for all")
     for value in values:
         if value:
             _name("projects", value)

@@ -42,6 +42,8 @@ class NewKey(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise InvalidError("the name of a key is 1 to 64 letters, digits and . _ @ -, a letter or digit first")
         checks.names(self, "client_id")
         checks.projects(self.projects)
+        if self.projects == ():
+            raise InvalidError("projects is empty, so the key would reach nothing; leave it out for all projects")
         if self.projects is not None and self.scope is KeyScope.ADMIN:
             raise InvalidError("an admin key reaches all projects; limit a read or a write key")
         for limit in ("max_memories", "max_bytes"):

@@ -479,7 +479,8 @@ class RerankerStatus(Struct, frozen=True, kw_only=True):
 class Health(Struct, frozen=True, kw_only=True):
     """What anyone may know of a server. `status` is "ok", or "degraded" when a part it needs is missing.
 
-    `reranker` is null where none was asked for.
+    `reranker` is null where none was asked for. How many memories wait for a vector, only a key of all projects is
+    told: for others those counts are 0.
     """
 
     status: str

@@ -44,6 +44,10 @@ class Principal(Struct, frozen=True, kw_only=True):
     max_memories: int | None = None
     max_bytes: int | None = None
 
+    @property
+    def sees_all(self) -> bool:
+        return self.level >= Level.READ and self.projects is None
+
     def require(self, needs: Level, *, whole: bool = False) -> None:
         """Raise ForbiddenError unless this principal may; `whole` is for what shows more than some projects."""
         if self.level < needs:

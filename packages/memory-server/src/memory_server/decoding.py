@@ -60,11 +60,16 @@ def read_query(request: Request, kind: type[StructT]) -> StructT:
     hints = typing.get_type_hints(kind)
     given: dict[str, Any] = {}
     for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
-        if typing.get_origin(hints.get(name)) is tuple:
+        if _is_list(hints.get(name)):
             given.setdefault(name, []).append(value)
         else:
             given[name] = value or None
     return to_struct(given, kind)
+
+
+def _is_list(hint: object) -> bool:
+    """A tuple, or a tuple or null."""
+    return any(typing.get_origin(part) is tuple for part in (hint, *typing.get_args(hint)))
 
 
 def to_struct(given: Mapping[str, Any], kind: type[StructT]) -> StructT:

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from memory_core.changes import Alike
 from memory_core.engine.likeness import Likeness, compare
-from memory_core.engine.ports import Candidate, QueryVector, Store
+from memory_core.engine.ports import Candidate, QueryVector, Rows
 from memory_core.engine.searching import probe_of
 from memory_core.types import Memory, Scope
 
@@ -20,7 +20,7 @@ _SHOWN_CHARS = 200
 
 
 class Alikes(Struct, frozen=True):
-    store: Store
+    store: Rows
 
     def of(self, new: Memory, vector: QueryVector | None) -> tuple[Alike, ...]:
         """Of its project, the most alike first. `vector` is that of its indexed text.

@@ -22,7 +22,7 @@ from memory_core.changes import (
     TrashReport,
 )
 from memory_core.engine import ids, lexical
-from memory_core.engine.ports import Act, Entry, Store, Transaction
+from memory_core.engine.ports import Act, Entry, Transaction
 from memory_core.engine.repeats import same_text
 from memory_core.errors import ConflictError, InvalidError, NotFoundError
 from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeReport, Scope
@@ -33,7 +33,6 @@ _SAMPLE = 20
 class Changes(Struct, frozen=True):
     """Ids are whole, and found before; `by` says who."""
 
-    store: Store
     clock: Callable[[], datetime]
     new_id: Callable[[], str] = ids.new_id
 

@@ -27,9 +27,8 @@ from memory_core.engine.lines import write_lines
 from memory_core.engine.parquet import write_parquet
 from memory_core.engine.ports import Embedder, EmbedderOptions, Reranker, Store, StoreOptions
 from memory_core.engine.reranking import Reranking
-from memory_core.engine.service import MemoryService
+from memory_core.engine.service import TRASH_DAYS, MemoryService
 from memory_core.engine.transfer import Files
-from memory_core.engine.writing import TRASH_DAYS
 from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError, UnavailableError
 from memory_core.types import FileFormat, Fusion, ModelInfo
 

@@ -15,7 +15,8 @@ from memory_core.engine import transfer
 from memory_core.engine.changing import act, new_batch
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.once import answered, file_fingerprint, keep
-from memory_core.engine.ports import Act, EmbeddedEntry, Store, Transaction
+from memory_core.engine.ports import Act, EmbeddedEntry, Rows, Transaction
+from memory_core.engine.threads import Threads
 from memory_core.engine.writing import Writing
 from memory_core.memories import AS_IT_IS, WHOLE, Progress
 from memory_core.types import ExportQuery, ImportQuery, ImportReport
@@ -26,15 +27,15 @@ T = TypeVar("T")
 class Moving(Writing):
     def __init__(
         self,
-        store: Store,
+        store: Rows,
         embeddings: EmbeddingQueue,
         files: transfer.Files,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
-        trash_days: int | None,
+        threads: Threads | None = None,
     ) -> None:
-        super().__init__(store, embeddings, clock=clock, new_id=new_id, trash_days=trash_days)
+        super().__init__(store, embeddings, clock=clock, new_id=new_id, threads=threads)
         self._files = files
 
     async def export_file(self, path: Path, query: ExportQuery = WHOLE, *, progress: Progress | None = None) -> int:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from memory_core.changes import By
-from memory_core.engine.ports import Answer, Store, Transaction
+from memory_core.engine.ports import Answer, Rows, Transaction
 from memory_core.errors import InvalidError
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ REMEMBERED = timedelta(days=90)
 """A laptop may sleep for weeks between a request whose answer was lost and the same request again."""
 
 
-def once(store: Store, by: By, asked: object, kind: type[T], work: Callable[[Transaction], T], *, at: datetime) -> T:
+def once(store: Rows, by: By, asked: object, kind: type[T], work: Callable[[Transaction], T], *, at: datetime) -> T:
     """`work`, or the answer that a request with the key of `by` was given. `asked` is all that the request says.
 
     Raises InvalidError where that was another request.

@@ -242,8 +242,11 @@ class Transaction(Protocol):
         """Ids of those that were changed again."""
         ...
 
-    def last_changed_by(self, client_id: str | None) -> tuple[str, bool] | None:
-        """The memory that this client changed last, imports left out, and whether nobody has changed it since."""
+    def last_changed_by(self, client_id: str | None, projects: Sequence[str] | None = None) -> tuple[str, bool] | None:
+        """The memory of those projects (null: of any) that this client changed last, imports left out.
+
+        And whether nobody has changed it since.
+        """
         ...
 
     def insert(self, entries: Sequence[Entry], act: Act) -> None: ...
@@ -295,8 +298,8 @@ class Transaction(Protocol):
     def forget_answers(self, before: datetime) -> None: ...
 
 
-class Store(Protocol):
-    """Rows on disk. Each writing call is one transaction: all of it is durable when it returns, or none of it is.
+class Rows(Protocol):
+    """What the verbs of the product ask of a store: memories, as far as one may see them.
 
     Raises ConflictError where an id is taken, NotFoundError where one is missing, StorageFullError below the floor of
     free disk, UnavailableError when the file cannot be used. Unless said otherwise a method sees what is not in the
@@ -307,14 +310,6 @@ class Store(Protocol):
         """Alone: other writers wait. An exception within undoes all of it."""
         ...
 
-    def insert(self, entries: Sequence[Entry], act: Act | None = None) -> None:
-        """A transaction of this one step; without `act`, as far as the memories tell."""
-        ...
-
-    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None], act: Act | None = None) -> Memory:
-        """A transaction of this one step."""
-        ...
-
     def get(self, memory_id: str, *, trashed: bool | None = False) -> Memory:
         """`trashed`: only there (True), only outside (False), either (None)."""
         ...
@@ -323,8 +318,8 @@ class Store(Protocol):
         """Those that are here, in the trash or not, in no order."""
         ...
 
-    def ids_like(self, prefix: str, *, limit: int) -> list[str]:
-        """Ids that begin with `prefix`, in the trash or not, sorted."""
+    def ids_like(self, prefix: str, *, limit: int, projects: Sequence[str] | None = None) -> list[str]:
+        """Ids that begin with `prefix`, in the trash or not, sorted; of those projects, as `Scope.projects` says."""
         ...
 
     def newest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Memory]:
@@ -359,23 +354,66 @@ class Store(Protocol):
         """When the next memory is to leave, or should have left."""
         ...
 
-    def pairs(self, project_id: str | None, *, limit: int) -> tuple[int, list[Pair]]:
-        """How many pairs are open, of one project or all (null), and the latest of them."""
+    def pairs(self, projects: Sequence[str] | None, *, limit: int) -> tuple[int, list[Pair]]:
+        """How many pairs are open, both of those projects (null: of any), and the latest of them."""
         ...
 
-    def overdue(self, project_id: str | None, at: datetime, *, limit: int) -> tuple[int, list[Memory]]:
-        """How many memories should have been looked at by then, and the first of them."""
-        ...
-
-    def uncompared(self, *, limit: int) -> list[Memory]: ...
-
-    def lain_since(self, before: datetime, *, sample: int) -> tuple[list[str], list[Memory]]:
-        """As `Transaction` says."""
+    def overdue(self, projects: Sequence[str] | None, at: datetime, *, limit: int) -> tuple[int, list[Memory]]:
+        """How many memories of those projects should have been looked at by then, and the first of them."""
         ...
 
     def model(self) -> ModelIdentity | None:
         """Whose vectors are the current ones."""
         ...
+
+    def vectors_of(self, memory_id: str) -> Vectors | None:
+        """Those of the current model."""
+        ...
+
+    def export(self) -> Iterator[list[EmbeddedEntry]]:
+        """Everything, the trash included, in batches, as of one moment."""
+        ...
+
+    def import_entries(
+        self,
+        entries: Sequence[tuple[Entry, Vectors | None]],
+        *,
+        model: ModelIdentity | None = None,
+        act: Act | None = None,
+        pasts: Mapping[str, Past] | None = None,
+    ) -> list[Memory]:
+        """Insert what is not here yet, with vectors of `model` (null: the current one) and `pasts` by id.
+
+        Where another model is in use by now, the vectors are left behind, and those memories are pending.
+        For each entry whose id was here already, be it from an entry before, the memory that stays as it was.
+        """
+        ...
+
+    def size_bytes(self) -> int: ...
+
+    @property
+    def location(self) -> str: ...
+
+
+class Store(Rows, Protocol):
+    """Rows on disk, all of them, with what keeps them in order and gives them their vectors.
+
+    Each writing call is one transaction: all of it is durable when it returns, or none of it is. Raises as `Rows` does.
+    """
+
+    def insert(self, entries: Sequence[Entry], act: Act | None = None) -> None:
+        """A transaction of this one step; without `act`, as far as the memories tell."""
+        ...
+
+    def change(self, memory_id: str, edit: Callable[[Memory], Entry | None], act: Act | None = None) -> Memory:
+        """A transaction of this one step."""
+        ...
+
+    def lain_since(self, before: datetime, *, sample: int) -> tuple[list[str], list[Memory]]:
+        """As `Transaction` says."""
+        ...
+
+    def uncompared(self, *, limit: int) -> list[Memory]: ...
 
     def models(self) -> list[KeptModel]: ...
 
@@ -410,37 +448,9 @@ class Store(Protocol):
         """
         ...
 
-    def vectors_of(self, memory_id: str) -> Vectors | None:
-        """Those of the current model."""
-        ...
-
-    def export(self) -> Iterator[list[EmbeddedEntry]]:
-        """Everything, the trash included, in batches, as of one moment."""
-        ...
-
-    def import_entries(
-        self,
-        entries: Sequence[tuple[Entry, Vectors | None]],
-        *,
-        model: ModelIdentity | None = None,
-        act: Act | None = None,
-        pasts: Mapping[str, Past] | None = None,
-    ) -> list[Memory]:
-        """Insert what is not here yet, with vectors of `model` (null: the current one) and `pasts` by id.
-
-        Where another model is in use by now, the vectors are left behind, and those memories are pending.
-        For each entry whose id was here already, be it from an entry before, the memory that stays as it was.
-        """
-        ...
-
     def maintain(self) -> None:
         """Idle work: a short WAL, sorted postings, no remains of dead revisions, and memory not in use given back."""
         ...
-
-    def size_bytes(self) -> int: ...
-
-    @property
-    def location(self) -> str: ...
 
     def close(self) -> None: ...
 

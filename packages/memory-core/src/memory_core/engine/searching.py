@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from memory_core.engine import dates, lexical, ranking
 from memory_core.engine.fusion import Question, Ranking, contains
-from memory_core.engine.ports import Probe, QueryVector, Store
+from memory_core.engine.ports import Probe, QueryVector, Rows
 from memory_core.engine.ranking import Ranked
 from memory_core.engine.reranking import Reranking
 from memory_core.types import (
@@ -36,7 +36,7 @@ _SHOWN_PHRASE = 60
 
 
 class Searcher(Struct, frozen=True):
-    store: Store
+    store: Rows
     ranking: Ranking
     clock: Callable[[], datetime]
     reranking: Reranking | None = None

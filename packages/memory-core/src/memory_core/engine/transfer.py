@@ -8,7 +8,7 @@ from msgspec import structs
 
 from memory_core.changes import Revision
 from memory_core.engine import lexical
-from memory_core.engine.ports import Act, EmbeddedEntry, ModelIdentity, Past, Store, Vectors
+from memory_core.engine.ports import Act, EmbeddedEntry, ModelIdentity, Past, Rows, Vectors
 from memory_core.memories import Progress
 from memory_core.types import ExportQuery, FileFormat, ImportQuery, ImportReport, Memory
 
@@ -24,7 +24,7 @@ class Files(NamedTuple):
     read: Callable[[Path, Callable[[str], None]], Iterator[list[EmbeddedEntry]]]
 
 
-def outgoing(store: Store, query: ExportQuery) -> Iterator[list[EmbeddedEntry]]:
+def outgoing(store: Rows, query: ExportQuery) -> Iterator[list[EmbeddedEntry]]:
     for batch in store.export():
         yield [EmbeddedEntry(memory=each.memory, model=None, vectors=None) for each in batch] if query.bare else batch
 
@@ -36,7 +36,7 @@ def incoming(batches: Iterator[list[EmbeddedEntry]], query: ImportQuery) -> Iter
 
 
 def take_in(
-    store: Store, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None, act: Act, query: ImportQuery
+    store: Rows, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None, act: Act, query: ImportQuery
 ) -> ImportReport:
     """Insert what is not here, with vectors of `model` if that is in use; other memories are embedded anew."""
     known = store.import_entries(
@@ -51,7 +51,7 @@ def take_in(
 class Forecast:
     """What an import would do, batch by batch, with nothing done. Raises nothing: what can be read can be taken in."""
 
-    def __init__(self, store: Store, query: ImportQuery) -> None:
+    def __init__(self, store: Rows, query: ImportQuery) -> None:
         self._store = store
         self._query = query
         self._incoming: dict[str, Memory] = {}

@@ -23,7 +23,8 @@ _AS_ONE = frozenset({Action.SUPERSEDE, Action.MERGE, Action.CREATE, Action.UPDAT
 def undo_change(tx: Transaction, memory_id: str, by: By, now: datetime) -> UndoReport:
     """The last change of a memory, with what was done as one with it."""
     latest = tx.latest(memory_id)
-    done = next(one.action for one in tx.history(memory_id) if one.action is not Action.UNDO or one.revision == 1)
+    undone = (one.action for one in tx.history(memory_id) if one.action is not Action.UNDO or one.revision == 1)
+    done = next(undone, latest.action)
     if latest.batch_id is not None and done in _AS_ONE:
         return undo_batch(tx, latest.batch_id, by, now)
     return _undo(tx, [latest], latest.action, (), by, now)

@@ -4,7 +4,7 @@ A base of the service, so that each side fits a screen or two. What a verb does 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -18,8 +18,6 @@ from memory_core.changes import (
     Outcome,
     Settled,
     Settlement,
-    TrashQuery,
-    TrashReport,
     UndoReport,
     UndoRequest,
 )
@@ -27,8 +25,8 @@ from memory_core.engine import ids, lexical, undoing
 from memory_core.engine.alikes import Alikes
 from memory_core.engine.changing import Changes
 from memory_core.engine.embedding import EmbeddingQueue
-from memory_core.engine.once import REMEMBERED, once
-from memory_core.engine.ports import ModelChangedError, QueryVector, Store, Transaction
+from memory_core.engine.once import once
+from memory_core.engine.ports import ModelChangedError, QueryVector, Rows, Transaction
 from memory_core.engine.threads import Threads
 from memory_core.errors import NotFoundError, StorageFullError, UnavailableError
 from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeQuery, PurgeReport, Scope
@@ -36,9 +34,6 @@ from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeQuery, PurgeR
 _log = logging.getLogger(__name__)
 _SAMPLE = 20
 _COMPARED_AT_ONCE = 100
-
-TRASH_DAYS = 30
-"""How long what was deleted can be restored, by default."""
 
 T = TypeVar("T")
 ScopeT = TypeVar("ScopeT", bound=Scope)
@@ -51,20 +46,19 @@ class Sight(Protocol):
 class Writing:
     def __init__(
         self,
-        store: Store,
+        store: Rows,
         embeddings: EmbeddingQueue,
         *,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
-        trash_days: int | None,
+        threads: Threads | None = None,
     ) -> None:
         self._store = store
         self._embeddings = embeddings
         self._clock = clock
-        self._threads = Threads()
-        self._changes = Changes(store, clock, new_id)
+        self._threads = threads or Threads()
+        self._changes = Changes(clock, new_id)
         self._alikes = Alikes(store)
-        self._trash_days = trash_days
 
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
         if by.client_id is None:
@@ -138,41 +132,6 @@ class Writing:
         return await self._done(
             by, ("purge", query), PurgeReport, lambda tx: self._changes.purge(tx, scope, contains, by)
         )
-
-    async def empty_trash(self, query: TrashQuery) -> TrashReport:
-        before = self._clock() - timedelta(days=query.older_than_days)
-        if query.dry_run:
-            found, sample = await self._seen(lambda _: self._store.lain_since(before, sample=_SAMPLE))
-            return TrashReport(dry_run=True, matched=len(found), removed=0, sample=tuple(sample))
-        return await self._done(ANYONE, (), TrashReport, lambda tx: self._changes.empty_trash(tx, before))
-
-    def _put_in_order(self) -> None:
-        """What time does: to what has expired, to the trash, and to answers that nobody will ask for again."""
-        now = self._clock()
-        with self._store.transaction() as tx:
-            self._changes.expire(tx)
-            if self._trash_days is not None:
-                gone = self._changes.empty_trash(tx, now - timedelta(days=self._trash_days))
-                if gone.removed:
-                    _log.info("%d removed for good after %d days in the trash", gone.removed, self._trash_days)
-            tx.forget_answers(now - REMEMBERED)
-
-    async def _compare(self) -> None:
-        """What could not be compared by meaning when it came, as far as there is a model by now."""
-        for memory in await self._threads.read(lambda: self._store.uncompared(limit=_COMPARED_AT_ONCE)):
-            vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
-            if vector is None:
-                return
-            try:
-                alike = await self._threads.read(self._alikes.of, memory, vector)
-            except ModelChangedError:
-                return
-            await self._threads.write(self._link, memory.id, alike)
-
-    def _link(self, memory_id: str, alike: Sequence[Alike]) -> None:
-        with self._store.transaction() as tx:
-            tx.link(memory_id, alike, self._clock())
-            tx.compared([memory_id])
 
     async def _done_to(
         self, memory_id: str, by: By, asked: tuple[object, ...], work: Callable[[Transaction, str], Memory]

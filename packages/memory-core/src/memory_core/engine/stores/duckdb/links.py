@@ -12,6 +12,7 @@ from typing import Any
 from memory_core.changes import Alike, Kind, Pair
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, from_timestamp, memory_of, to_timestamp
+from memory_core.engine.stores.duckdb.scope import OF_PROJECTS, of_projects
 from memory_core.types import Memory
 
 KNOWN = """
@@ -30,9 +31,9 @@ WHERE ((newer = $one AND older = $other) OR (newer = $other AND older = $one)) A
 _HERE = "deleted_at IS NULL AND superseded_by IS NULL"
 _OPEN = f"""
 FROM links
-JOIN (FROM memories WHERE {_HERE}) AS a ON a.id = links.newer
-JOIN (FROM memories WHERE {_HERE}) AS b ON b.id = links.older
-WHERE settled IS NULL AND ($project_id IS NULL OR a.project_id = $project_id)
+JOIN (FROM memories WHERE {_HERE} AND {OF_PROJECTS}) AS a ON a.id = links.newer
+JOIN (FROM memories WHERE {_HERE} AND {OF_PROJECTS}) AS b ON b.id = links.older
+WHERE settled IS NULL
 """
 _OF = ", ".join(f"{{side}}.{column}" for column in COLUMNS.split(", "))
 PAIRS = (
@@ -40,7 +41,7 @@ PAIRS = (
     "ORDER BY found_at DESC, newer, older LIMIT $limit"
 )
 COUNT_PAIRS = f"SELECT count(*) {_OPEN}"
-_OVERDUE = f"FROM memories WHERE {_HERE} AND review_by <= $now AND ($project_id IS NULL OR project_id = $project_id)"
+_OVERDUE = f"FROM memories WHERE {_HERE} AND review_by <= $now AND {OF_PROJECTS}"
 OVERDUE = f"SELECT {COLUMNS} {_OVERDUE} ORDER BY review_by, id LIMIT $limit"
 COUNT_OVERDUE = f"SELECT count(*) {_OVERDUE}"
 REMEMBER = "INSERT INTO uncompared SELECT unnest($ids::VARCHAR[])"
@@ -75,14 +76,15 @@ def settle(cursor: Cursor, one: str, other: str, how: str) -> bool:
     return bool(cursor.execute(SETTLE, {"one": one, "other": other, "how": how}).fetchall())
 
 
-def pairs(cursor: Cursor, project_id: str | None, *, limit: int) -> tuple[int, list[Pair]]:
-    count = cursor.execute(COUNT_PAIRS, {"project_id": project_id}).fetchall()[0][0]
-    rows = cursor.execute(PAIRS, {"project_id": project_id, "limit": limit}).fetchall()
+def pairs(cursor: Cursor, projects: Sequence[str] | None, *, limit: int) -> tuple[int, list[Pair]]:
+    values = of_projects(projects)
+    count = cursor.execute(COUNT_PAIRS, values).fetchall()[0][0]
+    rows = cursor.execute(PAIRS, values | {"limit": limit}).fetchall()
     return int(count), [_pair(row) for row in rows]
 
 
-def overdue(cursor: Cursor, project_id: str | None, now: datetime, *, limit: int) -> tuple[int, list[Memory]]:
-    values = {"project_id": project_id, "now": to_timestamp(now)}
+def overdue(cursor: Cursor, projects: Sequence[str] | None, now: datetime, *, limit: int) -> tuple[int, list[Memory]]:
+    values = of_projects(projects) | {"now": to_timestamp(now)}
     count = cursor.execute(COUNT_OVERDUE, values).fetchall()[0][0]
     return int(count), [memory_of(row) for row in cursor.execute(OVERDUE, values | {"limit": limit}).fetchall()]
 

@@ -7,14 +7,14 @@ from typing import Any
 from memory_core.engine.ports import Counts
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, from_timestamp, memory_of, to_timestamp
-from memory_core.engine.stores.duckdb.scope import Condition, condition, containing
+from memory_core.engine.stores.duckdb.scope import OF_PROJECTS, Condition, condition, containing, of_projects
 from memory_core.engine.stores.duckdb.vectors import current_table
 from memory_core.errors import NotFoundError
 from memory_core.types import Memory, MemoryType, Scope
 
 BY_ID = "SELECT {columns}, doc, terms_digest FROM memories WHERE id = $id"
 AMONG = f"SELECT {COLUMNS} FROM memories WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
-IDS_LIKE = "SELECT id FROM memories WHERE starts_with(id, $prefix) ORDER BY id LIMIT $limit"
+IDS_LIKE = f"SELECT id FROM memories WHERE starts_with(id, $prefix) AND {OF_PROJECTS} ORDER BY id LIMIT $limit"
 NEWEST = "SELECT {columns} FROM {scope} ORDER BY created_at DESC, id DESC LIMIT $limit"
 BELOW = "created_at <= $at AND (created_at < $at OR id < $id)"  # the first half alone skips whole row groups
 RANKED = """
@@ -57,8 +57,9 @@ def among(cursor: Cursor, memory_ids: Sequence[str]) -> list[Memory]:
     return [memory_of(row) for row in cursor.execute(AMONG, {"ids": list(memory_ids)}).fetchall()]
 
 
-def ids_like(cursor: Cursor, prefix: str, *, limit: int) -> list[str]:
-    return [row[0] for row in cursor.execute(IDS_LIKE, {"prefix": prefix, "limit": limit}).fetchall()]
+def ids_like(cursor: Cursor, prefix: str, *, limit: int, projects: Sequence[str] | None = None) -> list[str]:
+    values = {"prefix": prefix, "limit": limit} | of_projects(projects)
+    return [row[0] for row in cursor.execute(IDS_LIKE, values).fetchall()]
 
 
 def ids(cursor: Cursor, where: Condition) -> list[str]:

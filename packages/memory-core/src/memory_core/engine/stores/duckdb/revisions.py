@@ -9,6 +9,7 @@ from memory_core.engine.ports import Latest
 from memory_core.engine.stores.duckdb import imports
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, WIDTH, from_timestamp, memory_of
+from memory_core.engine.stores.duckdb.scope import OF_PROJECTS, of_projects
 
 _STATE = f"{COLUMNS}, action, changed_at, by_key, by_client, reason, batch_id"
 HISTORY = f"""
@@ -31,12 +32,13 @@ SELECT DISTINCT id FROM revisions
 WHERE batch_id = $given AND id NOT IN (SELECT id FROM memories WHERE batch_id = $given) ORDER BY id
 """
 # What the server did by itself, and whole imports, nobody means by "the last change".
-LAST_OF_CLIENT = """
+LAST_OF_CLIENT = f"""
 SELECT id, is_latest FROM (
     SELECT id, changed_at, by_client, action, true AS is_latest FROM memories
     UNION ALL SELECT id, changed_at, by_client, action, false FROM revisions
 )
 WHERE by_client IS NOT DISTINCT FROM $client_id AND action NOT IN ('expire', 'import')
+AND id IN (SELECT id FROM memories WHERE {OF_PROJECTS})
 ORDER BY changed_at DESC, is_latest DESC, id LIMIT 1
 """
 
@@ -72,8 +74,8 @@ def changed_since(cursor: Cursor, batch_id: str) -> list[str]:
     return [row[0] for row in cursor.execute(CHANGED_SINCE, {"given": batch_id}).fetchall()] + changed
 
 
-def last_changed_by(cursor: Cursor, client_id: str | None) -> tuple[str, bool] | None:
-    rows = cursor.execute(LAST_OF_CLIENT, {"client_id": client_id}).fetchall()
+def last_changed_by(cursor: Cursor, client_id: str | None, projects: Sequence[str] | None) -> tuple[str, bool] | None:
+    rows = cursor.execute(LAST_OF_CLIENT, {"client_id": client_id} | of_projects(projects)).fetchall()
     return (rows[0][0], rows[0][1]) if rows else None
 
 

@@ -28,6 +28,7 @@ _COMPARED = {
     "min_certainty": "certainty_score >= $min_certainty",
     "min_quality": "quality_score >= $min_quality",
 }
+OF_PROJECTS = "($projects IS NULL OR coalesce(project_id, '') IN (SELECT unnest($projects::VARCHAR[])))"
 # The states of one moment: at most one of each memory.
 _STATES = """(
     SELECT * FROM memories WHERE changed_at <= $as_of
@@ -46,6 +47,10 @@ def condition(scope: Scope) -> Condition:
         clauses.append(_project(scope))
         if scope.project_id is not None:
             values["project_id"] = scope.project_id
+    if scope.projects is not None:
+        named = {f"project_{place}": project for place, project in enumerate(scope.projects)}
+        clauses.append(f"coalesce(project_id, '') IN ({', '.join(f'${name}' for name in named)})" if named else "false")
+        values |= named
     for name in _EQUAL:
         if (value := getattr(scope, name)) is not None:
             clauses.append(f"{name} = ${name}")
@@ -60,6 +65,11 @@ def condition(scope: Scope) -> Condition:
         values |= tags
     source = _NOW if scope.as_of is None else _STATES
     return Condition(f"{source} WHERE {' AND '.join(clauses)}", values)
+
+
+def of_projects(projects: Sequence[str] | None) -> dict[str, list[str] | None]:
+    """What `OF_PROJECTS` binds: null for all."""
+    return {"projects": None if projects is None else list(projects)}
 
 
 def containing(where: Condition, texts: Sequence[str]) -> Condition:

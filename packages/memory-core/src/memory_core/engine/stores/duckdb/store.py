@@ -105,9 +105,9 @@ class DuckDBStore:
         with self._db.read() as cursor:
             return reads.among(cursor, memory_ids)
 
-    def ids_like(self, prefix: str, *, limit: int) -> list[str]:
+    def ids_like(self, prefix: str, *, limit: int, projects: Sequence[str] | None = None) -> list[str]:
         with self._db.read() as cursor:
-            return reads.ids_like(cursor, prefix, limit=limit)
+            return reads.ids_like(cursor, prefix, limit=limit, projects=projects)
 
     def newest(self, scope: Scope, *, limit: int, before: tuple[datetime, str] | None = None) -> list[Memory]:
         with self._db.read() as cursor:
@@ -146,13 +146,13 @@ class DuckDBStore:
         self._next_expiry = (-1 if seen is None else seen, moment)
         return moment
 
-    def pairs(self, project_id: str | None, *, limit: int) -> tuple[int, list[Pair]]:
+    def pairs(self, projects: Sequence[str] | None, *, limit: int) -> tuple[int, list[Pair]]:
         with self._db.read() as cursor:
-            return links.pairs(cursor, project_id, limit=limit)
+            return links.pairs(cursor, projects, limit=limit)
 
-    def overdue(self, project_id: str | None, at: datetime, *, limit: int) -> tuple[int, list[Memory]]:
+    def overdue(self, projects: Sequence[str] | None, at: datetime, *, limit: int) -> tuple[int, list[Memory]]:
         with self._db.read() as cursor:
-            return links.overdue(cursor, project_id, at, limit=limit)
+            return links.overdue(cursor, projects, at, limit=limit)
 
     def uncompared(self, *, limit: int) -> list[Memory]:
         with self._db.read() as cursor:

@@ -47,8 +47,8 @@ class DuckDBTransaction:
     def changed_since(self, batch_id: str) -> list[str]:
         return revisions.changed_since(self._cursor, batch_id)
 
-    def last_changed_by(self, client_id: str | None) -> tuple[str, bool] | None:
-        return revisions.last_changed_by(self._cursor, client_id)
+    def last_changed_by(self, client_id: str | None, projects: Sequence[str] | None = None) -> tuple[str, bool] | None:
+        return revisions.last_changed_by(self._cursor, client_id, projects)
 
     def insert(self, entries: Sequence[Entry], act: Act) -> None:
         writes.insert(self._cursor, entries, act)

@@ -1,0 +1,96 @@
+"""The product as far as a key reaches that is limited to some projects: the same verbs, over what `rows` lets see."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import UNSET, structs
+
+from memory_core.changes import ANYONE, By, Kept, TrashQuery, TrashReport
+from memory_core.engine.asking import Asking
+from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.ports import EmbeddedEntry, Rows
+from memory_core.engine.reach.reach import Reach, refuse
+from memory_core.engine.searching import Searcher
+from memory_core.engine.threads import Threads
+from memory_core.engine.transfer import Files
+from memory_core.types import (
+    BackfillReport,
+    EmbeddingStatus,
+    Health,
+    ImportQuery,
+    ModelChoice,
+    ModelList,
+    NewMemory,
+    Scope,
+)
+
+
+class Reached(Asking):
+    """`store` is reached too. What concerns the whole store raises ForbiddenError."""
+
+    def __init__(
+        self,
+        store: Rows,
+        embeddings: EmbeddingQueue,
+        files: Files,
+        searcher: Searcher,
+        *,
+        reach: Reach,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        patience_s: float,
+        threads: Threads,
+    ) -> None:
+        super().__init__(
+            store, embeddings, files, searcher, clock=clock, new_id=new_id, patience_s=patience_s, threads=threads
+        )
+        self._reach = reach
+
+    async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
+        """Where the key reaches one project, that is the one of a memory that names none."""
+        if new.project_id is UNSET and len(self._reach.projects) == 1:
+            new = structs.replace(new, project_id=self._reach.projects[0] or None)
+        self._reach.check(None if new.project_id is UNSET else new.project_id)
+        return await super().add(new, by=by)
+
+    async def _incoming(
+        self, path: Path, query: ImportQuery, remark: Callable[[str], None] = lambda _: None
+    ) -> AsyncIterator[list[EmbeddedEntry]]:
+        """Read twice, so that nothing is taken of a file that holds something else."""
+        async for batch in super()._incoming(path, query, remark):
+            for entry in batch:
+                for memory in (entry.memory, *(one.memory for one in entry.history)):
+                    self._reach.check(memory.project_id)
+            yield batch
+
+    def _standing(self) -> EmbeddingStatus:
+        return self._told(super()._standing())
+
+    async def _status(self) -> EmbeddingStatus:
+        status = await super()._status()
+        return await self._threads.read(self._told, status)
+
+    def _told(self, status: EmbeddingStatus) -> EmbeddingStatus:
+        """How many memories wait for a vector, of those within."""
+        waiting = 0
+        if status.pending:
+            counts = self._store.counts(Scope())
+            waiting = counts.total - counts.with_vectors
+        following = None if status.next is None else structs.replace(status.next, pending=0, failed=0)
+        return structs.replace(status, pending=waiting, failed=0, next=following)
+
+    async def empty_trash(self, query: TrashQuery) -> TrashReport:  # noqa: ARG002 - refused, whatever is asked
+        refuse()
+
+    async def backfill(self) -> BackfillReport:
+        refuse()
+
+    async def models(self) -> ModelList:
+        refuse()
+
+    async def use_model(self, choice: ModelChoice) -> EmbeddingStatus:  # noqa: ARG002 - refused, whatever is asked
+        refuse()
+
+    async def health(self) -> Health:
+        refuse()

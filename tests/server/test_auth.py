@@ -26,6 +26,11 @@ ROUTES = [
     ("POST", "/admin/backup"),
     ("GET", "/admin/backups"),
     ("POST", "/admin/backups/20261125T000000.000Z/verify"),
+    ("GET", "/key"),
+    ("POST", "/admin/keys"),
+    ("GET", "/admin/keys"),
+    ("POST", "/admin/keys/some.one/revoke"),
+    ("POST", "/admin/keys/some.one/rotate"),
     ("GET", "/admin/diagnosis"),
     ("POST", "/admin/repair"),
     ("GET", "/stats"),
@@ -54,7 +59,11 @@ def test_every_route_is_in_this_table(server: RunningServer) -> None:
 
 
 def _template(path: str) -> str:
-    return path.replace("0123456789ab", "{memory_id}").replace("20261125T000000.000Z", "{name}")
+    return (
+        path.replace("0123456789ab", "{memory_id}")
+        .replace("20261125T000000.000Z", "{name}")
+        .replace("some.one", "{name}")
+    )
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
 import memory_server
-from memory_core.errors import InvalidError
 from memory_core.settings import load_settings, markdown_table, redacted
 from memory_server.main import local_settings
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
@@ -31,17 +28,6 @@ def test_the_key_is_never_shown() -> None:
 
     assert shown["MEMORY_API_KEY"] == "set"
     assert "s3cret" not in str(shown)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_loopback_needs_no_key(host: str) -> None:
-    assert load_settings(ServerSettings, {"MEMORY_HOST": host}).host == host
-
-
-def test_another_address_needs_one() -> None:
-    with pytest.raises(InvalidError, match="set MEMORY_API_KEY"):
-        load_settings(ServerSettings, {"MEMORY_HOST": "0.0.0.0"})
-    assert load_settings(ServerSettings, {"MEMORY_HOST": "0.0.0.0", "MEMORY_API_KEY": "k"}).host == "0.0.0.0"
 
 
 def test_a_local_server_has_a_folder_and_a_token_of_its_own(tmp_path: Path) -> None:

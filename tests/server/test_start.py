@@ -44,7 +44,7 @@ def test_another_address_than_loopback_needs_a_key(tmp_path: Path, host: str) ->
     assert code == 2
     assert sentence == (
         f"memory-server: {host} can be reached by other machines, so a key is needed: set MEMORY_API_KEY, "
-        "or listen on 127.0.0.1"
+        "make one with `memory-server keys create NAME --scope admin`, or listen on 127.0.0.1"
     )
     assert not (tmp_path / "data").exists()
 

@@ -8,10 +8,10 @@ from typing import Annotated, TypedDict
 from cyclopts import Parameter
 from msgspec import UNSET, UnsetType
 
-from memory_cli.moments import moment
 from memory_cli.session import Session
 from memory_core.changes import ANYONE, By
 from memory_core.errors import InvalidError
+from memory_core.moments import moment
 from memory_core.types import MemoryType, TagsMatch
 
 

@@ -6,6 +6,7 @@ start, so that a route which somebody forgot to think about is never open.
 
 import re
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from enum import IntEnum
 from typing import Protocol
 
@@ -34,6 +35,7 @@ class Principal(Struct, frozen=True, kw_only=True):
     `limited_as` is what its requests are counted under; `key_hint` stands in logs and in the history, and tells nothing
     of the key. `projects` are those it reaches ("" for memories of no project), null for all; with `client_id`, it
     speaks for that machine alone. `max_memories` and `max_bytes` are what it may keep; null for what the settings say.
+    What was sent works until `expires_at`; `replaced` if another was issued in its place.
     """
 
     limited_as: str
@@ -43,6 +45,8 @@ class Principal(Struct, frozen=True, kw_only=True):
     client_id: str | None = None
     max_memories: int | None = None
     max_bytes: int | None = None
+    expires_at: datetime | None = None
+    replaced: bool = False
 
     @property
     def sees_all(self) -> bool:
@@ -57,6 +61,9 @@ class Principal(Struct, frozen=True, kw_only=True):
 
 
 def principal_of(key: Key) -> Principal:
+    """Whoever sent the first of its secrets."""
+    sent = key.secrets[0] if key.secrets else None
+    ends = [end for end in (key.expires_at, sent.ends_at if sent else None) if end is not None]
     return Principal(
         limited_as=f"key {key.name}",
         key_hint=key.name,
@@ -65,6 +72,8 @@ def principal_of(key: Key) -> Principal:
         client_id=key.client_id,
         max_memories=key.max_memories,
         max_bytes=key.max_bytes,
+        expires_at=min(ends, default=None),
+        replaced=sent is not None and sent.ends_at is not None,
     )
 
 

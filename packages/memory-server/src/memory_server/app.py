@@ -19,11 +19,13 @@ from memory_core.memories import Memories
 from memory_server.access import AccessMiddleware, Doors, Keyring, Level
 from memory_server.access_log import AccessLogMiddleware
 from memory_server.activity import Activity, ActivityMiddleware, leave_when_idle, maintain_when_idle
-from memory_server.auth import AuthMiddleware, OneKey
+from memory_server.auth import AuthMiddleware
 from memory_server.backups import BackupRoutes
 from memory_server.deferred import Deferred, Endpoint
 from memory_server.diagnosis import DiagnosisRoutes
 from memory_server.guard import GuardMiddleware, allowed_hosts
+from memory_server.keyring import open_keys
+from memory_server.keys import KeyRoutes
 from memory_server.limits import LimitMiddleware, Limits
 from memory_server.openapi import Documented
 from memory_server.problems import HttpError, ProblemMiddleware, method_not_allowed, no_route, response_of
@@ -75,7 +77,7 @@ def create_app(
 ) -> FastAPI:
     """A new application around `service`, which it starts and closes. Enter its lifespan once."""
     limits = Limits.off() if local else Limits(reads=settings.limit_reads, writes=settings.limit_writes)
-    keyring = OneKey(settings.api_key, named=local is None)
+    keyring = open_keys(settings)
     doors = Doors()
 
     def memories(request: Request) -> Memories:
@@ -91,6 +93,7 @@ def create_app(
         clear_transfers(settings.data_dir)
         await service.start()
         watching = [asyncio.create_task(maintain_when_idle(activity, service.maintain))]
+        watching.append(asyncio.create_task(keyring.keep_noting()))
         if local is not None:
             watching.append(asyncio.create_task(leave_when_idle(activity, settings.idle_exit, local.stop)))
         try:
@@ -100,10 +103,12 @@ def create_app(
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
+            await keyring.close()
             await service.close()
 
     rest = Rest(service, settings, memories=memories, instance=local.instance if local else None)
     admin = [*BackupRoutes(service.backups).routes(), *DiagnosisRoutes(service.doctor).routes()]
+    admin += KeyRoutes(keyring, max_body_bytes=settings.max_body_bytes).routes()
     app = Documented([*rest.routes(), *admin], doors=doors, lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))
@@ -167,7 +172,7 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
             allow_headers=list(CORS_HEADERS),
             expose_headers=["retry-after", "x-memory-count"],
         )
-    hosts = allowed_hosts(settings.api_key, settings.allowed_hosts)
+    hosts = allowed_hosts(settings.allowed_hosts, is_open=gate.keyring.is_open)
     app.add_middleware(GuardMiddleware, hosts=hosts, origins=settings.cors_origins)
     app.add_middleware(ProblemMiddleware)  # for what the guard refuses
     app.add_middleware(AccessLogMiddleware)

@@ -43,8 +43,9 @@ class GuardMiddleware:
             raise ForbiddenError(f"pages of {origin[:100]!r} may not call this server; add it to CORS_ORIGINS")
 
 
-def allowed_hosts(api_key: str | None, names: tuple[str, ...]) -> frozenset[str] | None:
-    if not names and api_key:
+def allowed_hosts(names: tuple[str, ...], *, is_open: bool) -> frozenset[str] | None:
+    """`is_open`: whoever comes needs no key."""
+    if not names and not is_open:
         return None
     return LOOPBACK_NAMES | {name.lower() for name in names}
 

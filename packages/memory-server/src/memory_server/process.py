@@ -14,7 +14,8 @@ from pathlib import Path
 from memory_core.errors import InvalidError, UnavailableError
 from memory_core.files import FileLock
 from memory_server import __version__
-from memory_server.settings import ServerSettings
+from memory_server.key_store import KeyStore
+from memory_server.settings import ServerSettings, is_loopback
 
 GRACE_S = 10
 
@@ -25,6 +26,7 @@ class InUseError(UnavailableError):
 
 def run(settings: ServerSettings) -> None:
     """Serve until told to stop. Raises MemoryServiceError if it cannot start."""
+    require_key(settings)
     held = hold(settings.data_dir)
     listener = bind(settings.host, settings.port)
     # Heavy parts are imported here, once the port and the folder are ours.
@@ -99,6 +101,19 @@ def run(settings: ServerSettings) -> None:
         if settings.local:
             state.withdraw(settings.data_dir, instance=instance)
         held.release()
+
+
+def require_key(settings: ServerSettings) -> None:
+    """Raise InvalidError where other machines could do everything, UnavailableError for keys that cannot be read."""
+    if settings.local:
+        return
+    keys = KeyStore(settings.data_dir)
+    keys.file.prepare()
+    if not settings.api_key and not is_loopback(settings.host) and not keys.any_made():
+        raise InvalidError(
+            f"{settings.host} can be reached by other machines, so a key is needed: set MEMORY_API_KEY, make one with "
+            "`memory-server keys create NAME --scope admin`, or listen on 127.0.0.1"
+        )
 
 
 def hold(data_dir: Path) -> FileLock:

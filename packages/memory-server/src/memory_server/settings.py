@@ -90,11 +90,6 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     local: bool = False
 
     def __post_init__(self) -> None:
-        if not self.local and not self.api_key and not is_loopback(self.host):
-            raise InvalidError(
-                f"{self.host} can be reached by other machines, so a key is needed: set MEMORY_API_KEY, "
-                "or listen on 127.0.0.1"
-            )
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise InvalidError("MEMORY_API_KEY holds characters that no header can carry; use printable ASCII")
         if self.threads == 0:

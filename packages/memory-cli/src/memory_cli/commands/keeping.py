@@ -7,10 +7,10 @@ from typing import Annotated
 from cyclopts import Parameter
 from msgspec import UNSET, UnsetType
 
-from memory_cli.moments import coming
 from memory_cli.options import STDIN, Here, Id, Reason, Tags, because, flag, split_tags
 from memory_cli.render import kept, memory_in_full, nearly_the_same, short_id
 from memory_core.errors import InvalidError
+from memory_core.moments import coming
 from memory_core.types import DEFAULT_SCORE, MemoryPatch, MemoryType, NewMemory
 
 Certainty = Annotated[float | None, Parameter(help="How sure it is, 0 to 1.")]

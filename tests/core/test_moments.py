@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory_cli.moments import moment
 from memory_core.errors import InvalidError
+from memory_core.moments import moment
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 

@@ -69,6 +69,7 @@ GROUPS = (
     ("model", "models:model", SERVERS),
     ("outbox", "outbox:outbox", SERVERS),
     ("backup", "backups:backup", UPKEEP),
+    ("keys", "keys:keys", SERVERS),
 )
 """Commands with commands of their own."""
 

@@ -43,6 +43,19 @@ def coming(text: str, *, now: datetime) -> datetime:
     return moment(text, now=now)
 
 
+def span(text: str) -> timedelta:
+    """`30m`, `12h`, `7d`, `2w`; `0` for none. Raises InvalidError."""
+    found = _AGE.fullmatch(text.strip().lower())
+    try:
+        if found is not None:
+            return timedelta(minutes=int(found[1]) * _MINUTES[found[2]])
+        if text.strip() == "0":
+            return timedelta()
+    except OverflowError:
+        pass
+    raise InvalidError(f"{text!r} is no span of time; write 0, 30m, 12h, 7d or 2w")
+
+
 def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from memory_core.errors import InvalidError, MemoryServiceError
 from memory_core.settings import add_flags, load_settings
-from memory_server import __version__, backup_command, export_model, rollback
+from memory_server import __version__, backup_command, export_model, keys_command, rollback
 from memory_server.process import InUseError, run
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
 
@@ -20,6 +20,7 @@ COMMANDS = {
     export_model.NAME: export_model.run,
     backup_command.NAME: backup_command.run,
     rollback.NAME: rollback.run,
+    keys_command.NAME: keys_command.run,
 }
 _NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
 
@@ -52,13 +53,14 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="memory-server",
         description="The server that owns the memories: REST and MCP on one port.",
-        epilog="The key comes from MEMORY_API_KEY, or from the file that MEMORY_API_KEY_FILE names.",
+        epilog="The first admin key comes from MEMORY_API_KEY, or from the file that MEMORY_API_KEY_FILE names; "
+        "`memory-server keys` makes others.",
     )
     made.add_argument("--version", action="version", version=f"memory-server {__version__}")
     made.add_argument("--local", action="store_true", help="for one machine: loopback, a free port, leaves when idle")
     add_flags(made, ServerSettings)
     commands = made.add_subparsers(dest="command", title="instead of serving", metavar="COMMAND")
-    for other in (export_model, backup_command, rollback):
+    for other in (export_model, backup_command, rollback, keys_command):
         other.add_command(commands)
     return made
 

@@ -40,6 +40,7 @@ _EXAMPLES: dict[str, Json] = {
     "NewMemory": {"content": "We deploy on Fridays, only after lunch", "memory_type": "decision", "tags": ["deploy"]},
     "SearchQuery": {"query": "when do we release?", "search_mode": "hybrid", "limit": 5},
     "MemoryPatch": {"content": "We deploy on Thursdays"},
+    "NewKey": {"name": "laptop", "scope": "write", "projects": ["github.com/acme/site", ""], "client_id": "laptop"},
     "ModelChoice": {"embedder": "onnx:all-MiniLM-L6-v2"},
     "UndoRequest": {"batch_id": "purge-1f2e3d4c5b6a"},
     "Settlement": {"keep": "1a2b3c4d", "other": "5e6f7a8b", "decision": "merge", "content": "We deploy on Fridays"},

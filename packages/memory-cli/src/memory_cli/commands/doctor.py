@@ -11,7 +11,7 @@ from memory_cli.options import Here, flag
 from memory_cli.session import Session
 from memory_client.sdk import MemoryClient
 from memory_core.diagnosis import Diagnosis, RepairReport
-from memory_core.errors import MemoryServiceError, UnauthorizedError
+from memory_core.errors import ForbiddenError, MemoryServiceError, UnauthorizedError, UnavailableError
 
 EXIT_PROBLEM = 1
 
@@ -70,10 +70,13 @@ class Examiner:
         except UnauthorizedError as error:
             self._findings.append(reaching.refused_key(target, str(error)))
             return
+        except ForbiddenError:
+            self._findings.append(await self._key(memories, url))
+            self._findings.append(note("store", "only an admin key is told of its state"))
         except MemoryServiceError as error:
             self._findings.append(problem("store", f"the server cannot tell its state: {error}", self._restoring()))
         else:
-            self._findings.append(await asyncio.to_thread(reaching.key, target, url, environ))
+            self._findings.append(await self._key(memories, url))
         self._findings.append(await asyncio.to_thread(timing.hooks, target, url, environ))
         if self._diagnosis is not None:
             if self._repair:
@@ -81,6 +84,17 @@ class Examiner:
             self._findings += judging.judged(self._diagnosis, self._command)
             if not self._quick:
                 await self._integrity(memories, self._diagnosis)
+
+    async def _key(self, memories: MemoryClient, url: str) -> Finding:
+        target = self._session.target
+        if target.url is not None:
+            try:
+                own = await memories.keys.own()
+            except UnavailableError:
+                own = None  # a server that is too old to say
+            if own is not None and own.name is not None:
+                return judging.key(own, target.client_id, self._command)
+        return await asyncio.to_thread(reaching.key, target, url, self._session.environ)
 
     async def _repaired(self, memories: MemoryClient, before: Diagnosis) -> Diagnosis:
         try:

@@ -1,7 +1,7 @@
 """Commands about servers and this place: project, status, stop; and those that become another program."""
 
 import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from cyclopts import Parameter
@@ -14,7 +14,12 @@ from memory_cli.session import Session
 from memory_client import __version__
 from memory_client.errors import ClientError
 from memory_core.errors import InvalidError, MemoryServiceError, NotFoundError, UnavailableError
+from memory_core.key_words import reach
+from memory_core.keys import OwnKey
 from memory_core.types import Health, Scope, Stats
+
+if TYPE_CHECKING:
+    from memory_client.sdk import MemoryClient
 
 
 class ProjectReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +34,7 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     client_version: str
     health: Health
     stats: Stats
+    key: OwnKey | None = None
     pid: int | None = None
     data_dir: str | None = None
     waiting: int = 0
@@ -66,6 +72,7 @@ async def status(*, session: Here) -> None:
         "data": report.data_dir or "",
         "status": report.health.status,
         "version": _versions(report.health.version),
+        "key": "" if report.key is None or report.key.name is None else f"{report.key.name}: {reach(report.key)}",
         "embeddings": embedding_text(report.health.embedding),
         "reranker": reranker_text(report.health.reranker),
         "memories": f"{report.stats.total_memories:,}",
@@ -84,7 +91,16 @@ async def _remote_status(session: Session) -> StatusReport:
             client_version=__version__,
             health=await memories.health(),
             stats=await memories.stats(Scope(global_search=True)),
+            key=await _own_key(memories),
         )
+
+
+async def _own_key(memories: "MemoryClient") -> OwnKey | None:
+    """Null where a server is too old to say."""
+    try:
+        return await memories.keys.own()
+    except UnavailableError:
+        return None
 
 
 async def _local_status(session: Session) -> StatusReport:

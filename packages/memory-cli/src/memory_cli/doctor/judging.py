@@ -12,9 +12,12 @@ from memory_cli.doctor.findings import Finding, note, ok, problem, warning
 from memory_cli.render import memories, one_line, size, when
 from memory_core.backups import Backup, BackupList, BackupState
 from memory_core.diagnosis import MENDED, Diagnosis, Flaw, FlawKind, StoreState
+from memory_core.key_words import reach
+from memory_core.keys import OwnKey
 from memory_core.types import EmbeddingState, EmbeddingStatus, RerankerState
 
 BACKUP_AGE = timedelta(days=7)
+KEY_ENDS_SOON = timedelta(days=14)
 TRASH_DELAY = timedelta(days=2)  # it is emptied when a server has been idle for a moment
 LONG_LOG_BYTES = 64 << 20  # the store writes its log into the file at 16 MB, if nothing keeps it from that
 
@@ -50,6 +53,21 @@ def integrity(found: Diagnosis, flaws: tuple[Flaw, ...], command: Command, resto
             yield problem("integrity", f"{flaw}; only a backup from before has what is missing", restoring)
         else:
             yield note("integrity", str(flaw))
+
+
+def key(own: OwnKey, client_id: str, command: Command) -> Finding:
+    """What the server says of the key that it was sent, by a machine of that name."""
+    name = one_line(own.name or "")
+    if own.client_id not in (None, client_id):
+        what = f"{name} speaks for the client {one_line(own.client_id or '')}, and this machine says it is {client_id}"
+        return problem("key", what, f"export MEMORY_CLIENT_ID={shlex.quote(own.client_id or '')}")
+    if own.expires_at is not None and own.expires_at - own.at <= KEY_ENDS_SOON:
+        left = f"works for {_age(own.expires_at - own.at)} yet, until {when(own.expires_at)}"
+        if own.replaced:
+            return warning("key", f"{name} was rotated: what is sent here {left}; put in what was issued since")
+        fix = command("keys", "rotate", name, "--expires", "90d")
+        return warning("key", f"{name} {left}; an admin gives it a new end:", fix)
+    return ok("key", f"needed, and accepted: {name}, {reach(own)}")
 
 
 def newest_good(backups: BackupList | None) -> str | None:

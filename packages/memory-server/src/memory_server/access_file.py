@@ -47,6 +47,7 @@ MIGRATIONS = (
 
 BUSY_TIMEOUT_S = 5.0
 _WHOLE = "ok"
+_LOGS = ("-wal", "-shm", "-journal")
 
 
 class AccessFile:
@@ -59,6 +60,8 @@ class AccessFile:
     def prepare(self) -> None:
         """Bring a file that is there to this version. Raises UnavailableError if it is no whole one."""
         if self.exists():
+            with self.reading() as connection:
+                connection.execute("PRAGMA journal_mode = WAL").fetchone()  # one from a backup has no log
             with self.changing() as connection:
                 (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if found != _WHOLE:
@@ -151,6 +154,8 @@ class AccessFile:
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
             _give_to_owner(new, folder)
             sync_file(new)
+            for log in _LOGS:  # of one that was moved away: SQLite would take it for a part of this one
+                self.path.with_name(FILE_NAME + log).unlink(missing_ok=True)
             new.replace(self.path)
             sync_folder(folder)
         finally:

@@ -89,6 +89,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
 def _options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> "EngineOptions":
     settings = load_settings(BackupSettings, environ, flags)
     from memory_core.engine.compose import EngineOptions  # heavy: the server's own start comes later to it
+    from memory_server.companions import companions
 
     named = flags.get("data_dir") or environ.get("MEMORY_DATA_DIR")
     data_dir = LOCAL_DATA_DIR if flags.get("local") and not named else settings.data_dir
@@ -98,6 +99,7 @@ def _options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> "EngineOpt
         memory_limit=settings.memory_limit,
         backup_dir=settings.backup_dir,
         backup_keep=settings.backup_keep,
+        companions=companions(),
     )
 
 

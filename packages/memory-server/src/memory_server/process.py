@@ -32,6 +32,7 @@ def run(settings: ServerSettings) -> None:
     # Heavy parts are imported here, once the port and the folder are ours.
     from memory_core.engine.compose import EngineOptions, open_engine
     from memory_server.access_log import configure_logging
+    from memory_server.companions import companions
 
     configure_logging(settings.log_format)  # before the store, which may have something to say of an upgrade
     service = open_engine(
@@ -50,6 +51,7 @@ def run(settings: ServerSettings) -> None:
             trash_days=settings.trash_days or None,
             backup_dir=settings.backup_dir,
             backup_keep=settings.backup_keep,
+            companions=companions(),
         )
     )
     import uvicorn

@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from memory_core.engine.backups.companions import Companion
 from memory_core.engine.backups.keeping import Keeper
 from memory_core.engine.backups.ports import BacksUp
 from memory_core.engine.backups.rotation import KEEP
@@ -64,6 +65,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     fusion: Fusion = Fusion.SCORES
     backup_dir: Path | None = None  # null: a folder in `data_dir`
     backup_keep: int = KEEP
+    companions: tuple[Companion, ...] = ()  # files that are not the store's, and go into its backups
     trash_days: int | None = TRASH_DAYS  # null: nothing is ever removed from the trash
 
 
@@ -120,6 +122,7 @@ def keeper(options: EngineOptions) -> Keeper | None:
         options=_store_options(options),
         keep=options.backup_keep,
         version=version(_DISTRIBUTION),
+        companions=options.companions,
     )
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from memory_core.backups import Backup, BackupList, Restored
+from memory_core.engine.backups.companions import Companion, copied, put_back
 from memory_core.engine.backups.manifest import Manifest, damages, describe, read_manifest, write_manifest
 from memory_core.engine.backups.ports import BacksUp, BackupFormat, Checked, GoOn, broken
 from memory_core.engine.backups.rotation import expendable
@@ -27,6 +28,7 @@ class Keeper(Struct, frozen=True, kw_only=True):
     options: StoreOptions
     keep: int
     version: str
+    companions: tuple[Companion, ...] = ()
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def create(self, store: BacksUp, *, verify: bool, go_on: GoOn = lambda: None) -> Backup:
@@ -37,6 +39,8 @@ class Keeper(Struct, frozen=True, kw_only=True):
             self._require_room(store.size_bytes(), twice=verify)
             with self.shelf.making(name) as folder:
                 contents = store.backup(folder, go_on)
+                beside = copied(self.companions, self.options.data_dir, folder)
+                contents = structs.replace(contents, files=(*contents.files, *beside))
                 write_manifest(folder, describe(folder, contents, program_version=self.version, created_at=at))
             _log.info("backup %s of %d memories is in %s", name, contents.memories, self.shelf.folder)
             if verify:
@@ -54,7 +58,7 @@ class Keeper(Struct, frozen=True, kw_only=True):
         return self.shelf.describe(name)
 
     def restore(self, backup: Path, location: str, *, replace: bool) -> Restored:
-        """Put the backup in the folder `backup` where the store lies. See `BackupFormat.restore`."""
+        """Put the backup in the folder `backup` where the store lies. See `BackupFormat.restore`, and `put_back`."""
         try:
             manifest = self._readable(backup)
         except InvalidError as error:
@@ -62,12 +66,13 @@ class Keeper(Struct, frozen=True, kw_only=True):
         if problems := damages(backup, manifest, lambda: None):
             raise broken(backup, problems)
         path, replaced, found = self.format.restore(backup, manifest, location, self.options, replace=replace)
+        notes = put_back(self.companions, self.options.data_dir, backup, manifest)
         return Restored(
             name=backup.name,
             path=str(path),
             memories=manifest.memories,
             replaced=None if replaced is None else str(replaced),
-            notes=found.notes,
+            notes=(*found.notes, *notes),
         )
 
     def _verify_new(self, name: str, go_on: GoOn) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from memory_cli.render import memory_line, visible
 from memory_client.delivery import Queued
+from memory_core.changes import left_out
 from memory_core.memories import Progress
 from memory_core.types import Memory
 
@@ -45,6 +46,10 @@ class Output:
         """Something beside the result: never on standard output, which programs read."""
         sys.stdout.flush()
         sys.stderr.write(f"claude-memory: {text}\n")
+
+    def left_out(self, redacted: Sequence[str]) -> None:
+        if redacted:
+            self.note(left_out(redacted))
 
     def give(self, data: object, text: str) -> None:
         """The result: `data` as JSON where that was asked for, else `text`."""

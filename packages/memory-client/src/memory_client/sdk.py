@@ -67,6 +67,7 @@ from memory_core.types import (
     SearchQuery,
     SearchResult,
     Stats,
+    Updated,
 )
 
 _PARQUET, _JSONL = "application/vnd.apache.parquet", "application/jsonl"
@@ -170,9 +171,9 @@ class MemoryClient:
     async def get(self, memory_id: str) -> Memory:
         return await self._rest.call("GET", _at(memory_id), Memory)
 
-    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Memory:
+    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Updated:
         return await self._writing.soon(
-            f"update {memory_id}", "PATCH", _at(memory_id), Memory, body=patch, headers=_said(by)
+            f"update {memory_id}", "PATCH", _at(memory_id), Updated, body=patch, headers=_said(by)
         )
 
     async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:

@@ -3,6 +3,7 @@
 The vocabulary beside `types`; needs msgspec and nothing else.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -105,15 +106,27 @@ class Alike(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Memory, frozen=True, kw_only=True):
-    """The answer to `add`: the memory as it is kept, what became of the request, and what is nearly the same."""
+    """The answer to `add`: the memory as it is kept, what became of the request, and what is nearly the same.
+
+    `redacted` has the kind of each secret that was left out.
+    """
 
     outcome: Outcome = Outcome.CREATED
     alike: tuple[Alike, ...] = ()
+    redacted: tuple[str, ...] = ()
 
     @property
     def memory(self) -> Memory:
         """Without what belongs to the answer alone."""
         return Memory(**{name: getattr(self, name) for name in Memory.__struct_fields__})
+
+
+def left_out(redacted: Sequence[str]) -> str:
+    """What someone is told of secrets that were not kept; empty for none."""
+    if not redacted:
+        return ""
+    kinds = ", ".join(dict.fromkeys(redacted))
+    return f"{'1 secret was' if len(redacted) == 1 else f'{len(redacted):,} secrets were'} left out: {kinds}"
 
 
 class UndoRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -200,10 +213,14 @@ class Settlement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Settled(Struct, frozen=True, kw_only=True):
-    """`memory` is what was kept; `batch_id` names what was done, for `undo`, where something was."""
+    """`memory` is what was kept; `batch_id` names what was done, for `undo`, where something was.
+
+    `redacted` has the kind of each secret that was left out of the text of a merge.
+    """
 
     memory: Memory
     batch_id: str | None = None
+    redacted: tuple[str, ...] = ()
 
 
 class TrashQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

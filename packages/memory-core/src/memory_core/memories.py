@@ -46,6 +46,7 @@ from memory_core.types import (
     SearchQuery,
     SearchResult,
     Stats,
+    Updated,
 )
 
 Progress = Callable[[int, int | None], None]
@@ -60,14 +61,18 @@ class Memories(Protocol):
         """Keep `new` durably: on disk when this returns. Its embedding may follow a moment later.
 
         An exact repeat of what its project has in that type is not kept twice, nor is a second of one `topic_key`:
-        `Kept.outcome` says so. What is nearly the same is kept, linked and named in `Kept.alike`.
+        `Kept.outcome` says so. What is nearly the same is kept, linked and named in `Kept.alike`. Where secrets are
+        left out, `Kept.redacted` tells of what kind they were; where they are refused, raises InvalidError.
         """
         ...
 
     async def get(self, memory_id: str) -> Memory: ...
 
-    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Memory:
-        """Change the set fields of `patch`. An empty patch changes nothing, not even `updated_at`."""
+    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Updated:
+        """Change the set fields of `patch`. An empty patch changes nothing, not even `updated_at`.
+
+        Secrets as with `add`.
+        """
         ...
 
     async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:

@@ -42,6 +42,14 @@ class Fusion(StrEnum):
     RANKS = "ranks"  # reciprocal rank fusion
 
 
+class SecretPolicy(StrEnum):
+    """What is done with a secret in what someone wants kept."""
+
+    REDACT = "redact"  # the rest is kept, with a marker in its place
+    REFUSE = "refuse"
+    OFF = "off"  # kept as it is
+
+
 class TagsMatch(StrEnum):
     ANY = "any"
     ALL = "all"
@@ -130,6 +138,17 @@ class Memory(Struct, frozen=True, kw_only=True):
     topic_key: str | None = None
     superseded_by: str | None = None
     revision: int = 1
+
+
+class Updated(Memory, frozen=True, kw_only=True):
+    """The answer to `update`: the memory as it is now, and the kinds of the secrets that were left out."""
+
+    redacted: tuple[str, ...] = ()
+
+    @property
+    def memory(self) -> Memory:
+        """Without what belongs to the answer alone."""
+        return Memory(**{name: getattr(self, name) for name in Memory.__struct_fields__})
 
 
 class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -347,14 +366,16 @@ class ImportReport(Struct, frozen=True, kw_only=True):
     """`imported` memories are new here (on a dry run: would be), `unchanged` ones were here already.
 
     `conflicts` lists ids that exist here with another text or other fields; those stayed as they were, `in_trash` of
-    them in the trash. `batch_id` names what was imported, for `undo`; it is null where that is nothing. `remarks` say
-    what of the file was left out, or changed to fit, and why.
+    them in the trash. Of `redacted` memories that are new here something was left out that looked like a secret.
+    `batch_id` names what was imported, for `undo`; it is null where that is nothing. `remarks` say what of the file was
+    left out, or changed to fit, and why.
     """
 
     imported: int
     unchanged: int
     conflicts: tuple[str, ...] = ()
     in_trash: int = 0
+    redacted: int = 0
     batch_id: str | None = None
     dry_run: bool = False
     remarks: tuple[str, ...] = ()

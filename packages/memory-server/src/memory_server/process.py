@@ -49,6 +49,7 @@ def run(settings: ServerSettings) -> None:
             memory_limit=settings.memory_limit,
             fusion=settings.fusion,
             trash_days=settings.trash_days or None,
+            secrets=settings.secrets,
             backup_dir=settings.backup_dir,
             backup_keep=settings.backup_keep,
             companions=companions(),

@@ -56,6 +56,7 @@ from memory_core.types import (
     SearchQuery,
     SearchResult,
     Stats,
+    Updated,
 )
 from memory_server import uploads
 from memory_server.access import Level, Principal
@@ -149,7 +150,7 @@ class Rest:
             Route(method="GET", path=one, needs=Level.READ, summary="One memory", handler=self.get, returns=Memory,
                   errors=missing),
             Route(method="PATCH", path=one, needs=Level.WRITE, summary="Change fields of a memory", handler=self.update,
-                  body=MemoryPatch, returns=Memory, changes=True, errors=(*missing, 507)),
+                  body=MemoryPatch, returns=Updated, changes=True, errors=(*missing, 507)),
             Route(method="DELETE", path=one, needs=Level.WRITE, summary="Move a memory to the trash",
                   handler=self.delete, returns=Deleted, changes=True, errors=(*missing, 507)),
             Route(method="POST", path=one + "/restore", needs=Level.WRITE,

@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 
 from memory_core.errors import InvalidError
 from memory_core.settings import Option
-from memory_core.types import Fusion
+from memory_core.types import Fusion, SecretPolicy
 
 SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
 LOCAL_DATA_DIR = Path("~/.claude-memory")
@@ -68,6 +68,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     trash_days: Annotated[
         int, Option("MEMORY_TRASH_DAYS", "days after which the trash is emptied; 0: never"), Meta(ge=0, le=36_500)
     ] = 30
+    secrets: Annotated[
+        SecretPolicy,
+        Option("MEMORY_SECRETS", "what becomes of keys, tokens and passwords in what is to be kept: left out, or not"),
+    ] = SecretPolicy.REDACT
     api_key: Annotated[str | None, Option("MEMORY_API_KEY", "the key that callers must send", secret=True)] = None
     cors_origins: Annotated[
         tuple[str, ...], Option("CORS_ORIGINS", "web origins that may call, by comma, or *; none by default")

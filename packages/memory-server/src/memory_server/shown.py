@@ -6,10 +6,10 @@ none can pass for another memory, and the fence carries a tag that the text does
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from memory_core.changes import Alike, Kept, Outcome
+from memory_core.changes import Alike, Kept, Outcome, left_out
 from memory_core.types import Context, Memory, SearchResult, Stats
 
 SHORT_ID = 8
@@ -77,16 +77,20 @@ def mark(memory: Memory) -> str:
 def kept_text(kept: Kept) -> str:
     short = kept.id[:SHORT_ID]
     if kept.outcome is Outcome.UNCHANGED:
-        return f"Kept already as [{short}], word for word; nothing was added."
+        return f"Kept already as [{short}], word for word; nothing was added.{without(kept.redacted)}"
     place = f"project {kept.project_id}" if kept.project_id else "every project"
     done = "Updated" if kept.outcome is Outcome.UPDATED else "Kept as"
-    text = f"{done} [{short}] ({kept.memory_type}, {place})."
+    text = f"{done} [{short}] ({kept.memory_type}, {place}).{without(kept.redacted)}"
     if not kept.alike:
         return text
     lines = [f"[{one.memory_id[:SHORT_ID]}] {_likeness(one)}: {one_line(one.content)}" for one in kept.alike]
     return f"{text} Nearly the same is kept already; if this replaces one, delete or update that:\n" + fenced(
         "\n".join(lines)
     )
+
+
+def without(redacted: Sequence[str]) -> str:
+    return f" {left_out(redacted)}. Keep where it is found, never itself." if redacted else ""
 
 
 def _likeness(one: Alike) -> str:

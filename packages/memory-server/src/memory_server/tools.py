@@ -28,7 +28,16 @@ from memory_server.access import Level
 from memory_server.auth import Caller
 from memory_server.limits import Kind
 from memory_server.rest import claimed, scoped
-from memory_server.shown import SHORT_ID, context_text, fenced, kept_text, memory_line, search_text, stats_text
+from memory_server.shown import (
+    SHORT_ID,
+    context_text,
+    fenced,
+    kept_text,
+    memory_line,
+    search_text,
+    stats_text,
+    without,
+)
 
 INSTRUCTIONS = (
     "Long-term memory shared by all your machines and sessions. Search it before asking the user something they may "
@@ -121,7 +130,7 @@ async def update(memories: Memories, given: UpdateArguments, caller: Caller) -> 
     if not patch.changes():
         raise InvalidError(f"nothing to change; give one of {', '.join(fields)}")
     changed = await memories.update(bare_id(given.memory_id), patch, by=caller.by)
-    return f"Updated [{changed.id[:SHORT_ID]}]: {', '.join(patch.changes())}."
+    return f"Updated [{changed.id[:SHORT_ID]}]: {', '.join(patch.changes())}.{without(changed.redacted)}"
 
 
 async def delete(memories: Memories, given: DeleteArguments, caller: Caller) -> str:

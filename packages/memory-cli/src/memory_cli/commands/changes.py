@@ -88,6 +88,7 @@ async def merge(
         session, Settlement(keep=keep, other=other, decision=Decision.MERGE, content=content), reason
     )
     session.out.give(settled, f"{memory_in_full(settled.memory)}\n\n{_taken_back(settled)}")
+    session.out.left_out(settled.redacted)
 
 
 @review.command

@@ -63,6 +63,7 @@ async def add(
     async with session.memories(keeping=True) as memories:
         memory = await memories.add(new, by=because(reason))
     session.out.give(memory, kept(memory) if session.out.is_terminal else short_id(memory))
+    session.out.left_out(memory.redacted)
     if not session.out.as_json:
         for line in nearly_the_same(memory):
             session.out.note(line)
@@ -116,6 +117,7 @@ async def update(
     async with session.memories(keeping=True) as memories:
         memory = await memories.update(memory_id, patch, by=because(reason))
     session.out.give(memory, memory_in_full(memory) if session.out.is_terminal else short_id(memory))
+    session.out.left_out(memory.redacted)
 
 
 async def delete(memory_id: Id, /, *, reason: Reason = None, session: Here) -> None:

@@ -200,6 +200,9 @@ def import_text(report: Moved) -> str:
         if report.in_trash:
             text += f"; {report.in_trash:,} of these are in the trash, and `restore` brings them back"
     lines = [text]
+    if report.redacted:
+        what = "would be left out" if report.dry_run else "were left out"
+        lines.append(f"Secrets {what} of {memories(report.redacted)}, and a marker stands where they stood")
     lines += _some("Left out", [f"{one_line(each.where)}: {one_line(each.why)}" for each in report.left])
     lines += _some("Left out, or changed to fit", list(map(one_line, report.remarks)))
     if report.unplaced:

@@ -29,6 +29,7 @@ from memory_core.types import (
     SearchMode,
     SearchQuery,
     SearchResult,
+    SecretPolicy,
     Stats,
 )
 
@@ -51,9 +52,10 @@ class Asking(Moving):
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         patience_s: float,
+        secrets: SecretPolicy,
         threads: Threads | None = None,
     ) -> None:
-        super().__init__(store, embeddings, files, clock=clock, new_id=new_id, threads=threads)
+        super().__init__(store, embeddings, files, clock=clock, new_id=new_id, threads=threads, secrets=secrets)
         self._searcher = searcher
         self._patience_s = patience_s
 

@@ -31,7 +31,7 @@ from memory_core.engine.reranking import Reranking
 from memory_core.engine.service import TRASH_DAYS, MemoryService
 from memory_core.engine.transfer import Files
 from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError, UnavailableError
-from memory_core.types import FileFormat, Fusion, ModelInfo
+from memory_core.types import FileFormat, Fusion, ModelInfo, SecretPolicy
 
 _DISTRIBUTION = "memory-core"
 _COMMON_EXTRA = "engine"
@@ -67,6 +67,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     backup_keep: int = KEEP
     companions: tuple[Companion, ...] = ()  # files that are not the store's, and go into its backups
     trash_days: int | None = TRASH_DAYS  # null: nothing is ever removed from the trash
+    secrets: SecretPolicy = SecretPolicy.REDACT
 
 
 def open_engine(options: EngineOptions, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> MemoryService:
@@ -104,6 +105,7 @@ def open_engine(options: EngineOptions, *, clock: Callable[[], datetime] = lambd
         clock=clock,
         ranking=Ranking(fusion=options.fusion),
         trash_days=options.trash_days,
+        secrets=options.secrets,
         reranking=reranking,
         backups=_backups(options, store),
     )

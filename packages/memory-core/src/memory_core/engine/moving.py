@@ -3,7 +3,7 @@
 What a file holds is the formats'; what becomes of a batch of it is in `transfer`.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -15,11 +15,11 @@ from memory_core.engine import transfer
 from memory_core.engine.changing import act, new_batch
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.once import answered, file_fingerprint, keep
-from memory_core.engine.ports import Act, EmbeddedEntry, Rows, Transaction
+from memory_core.engine.ports import Act, Rows, Transaction
 from memory_core.engine.threads import Threads
 from memory_core.engine.writing import Writing
 from memory_core.memories import AS_IT_IS, WHOLE, Progress
-from memory_core.types import ExportQuery, ImportQuery, ImportReport
+from memory_core.types import ExportQuery, ImportQuery, ImportReport, SecretPolicy
 
 T = TypeVar("T")
 
@@ -34,8 +34,9 @@ class Moving(Writing):
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         threads: Threads | None = None,
+        secrets: SecretPolicy,
     ) -> None:
-        super().__init__(store, embeddings, clock=clock, new_id=new_id, threads=threads)
+        super().__init__(store, embeddings, clock=clock, new_id=new_id, threads=threads, secrets=secrets)
         self._files = files
 
     async def export_file(self, path: Path, query: ExportQuery = WHOLE, *, progress: Progress | None = None) -> int:
@@ -50,6 +51,8 @@ class Moving(Writing):
         Each batch is a transaction, so that other writes have their turn; repeating finishes what broke off. A request
         with a key that was finished gets its answer again.
         """
+        by = self._vetting.by(by)
+        self._vetting.name("project_id", query.project_id)
         if by.request is None or query.dry_run:
             return await self._imported(path, query, progress, by)
         asked = ("import", query, await self._threads.read(file_fingerprint, path))
@@ -73,7 +76,7 @@ class Moving(Writing):
         done = 0
         async for batch in self._incoming(path, query):
             report = transfer.together(report, await self._threads.write(self._take_in, batch, done_as, query))
-            done += len(batch)
+            done += len(batch.entries)
             if progress is not None:
                 progress(done, None)
         self._embeddings.notify()
@@ -89,10 +92,10 @@ class Moving(Writing):
 
     async def _incoming(
         self, path: Path, query: ImportQuery, remark: Callable[[str], None] = lambda _: None
-    ) -> AsyncIterator[list[EmbeddedEntry]]:
-        batches = transfer.incoming(self._files.read(path, remark), query)
+    ) -> AsyncIterator[transfer.Incoming]:
+        batches = transfer.incoming(self._files.read(path, remark), query, self._vetting)
         while batch := await self._threads.read(next, batches, None):
             yield batch
 
-    def _take_in(self, batch: Sequence[EmbeddedEntry], done_as: Act, query: ImportQuery) -> ImportReport:
+    def _take_in(self, batch: transfer.Incoming, done_as: Act, query: ImportQuery) -> ImportReport:
         return transfer.take_in(self._store, batch, self._embeddings.model, done_as, query)

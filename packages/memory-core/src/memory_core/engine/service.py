@@ -31,7 +31,7 @@ from memory_core.engine.searching import Searcher
 from memory_core.engine.transfer import Files
 from memory_core.errors import ConflictError, StorageFullError
 from memory_core.memories import Memories
-from memory_core.types import BackfillReport, EmbeddingStatus, Health, ModelChoice, ModelList
+from memory_core.types import BackfillReport, EmbeddingStatus, Health, ModelChoice, ModelList, SecretPolicy
 
 _log = logging.getLogger(__name__)
 _SAMPLE = 20
@@ -62,9 +62,12 @@ class MemoryService(Asking):
         backups: BackupService | NoBackups | None = None,
         patience_s: float = PATIENCE_S,
         trash_days: int | None = TRASH_DAYS,
+        secrets: SecretPolicy = SecretPolicy.REDACT,
     ) -> None:
         searcher = Searcher(store, ranking or Ranking(), clock, reranking)
-        super().__init__(store, embeddings, files, searcher, clock=clock, new_id=new_id, patience_s=patience_s)
+        super().__init__(
+            store, embeddings, files, searcher, clock=clock, new_id=new_id, patience_s=patience_s, secrets=secrets
+        )
         self._kept = store
         self._trash_days = trash_days
         self._catalog = catalog
@@ -98,6 +101,7 @@ class MemoryService(Asking):
             new_id=self._changes.new_id,
             patience_s=self._patience_s,
             threads=self._threads,
+            secrets=self._vetting.policy,
         )
 
     async def start(self) -> None:
@@ -164,7 +168,7 @@ class MemoryService(Asking):
         if query.dry_run:
             found, sample = await self._seen(lambda _: self._kept.lain_since(before, sample=_SAMPLE))
             return TrashReport(dry_run=True, matched=len(found), removed=0, sample=tuple(sample))
-        return await self._done(ANYONE, (), TrashReport, lambda tx: self._changes.empty_trash(tx, before))
+        return await self._done(ANYONE, (), TrashReport, lambda tx, _: self._changes.empty_trash(tx, before))
 
     async def backfill(self) -> BackfillReport:
         self._embeddings.retry()

@@ -9,6 +9,7 @@ from msgspec import structs
 from memory_core.changes import Revision
 from memory_core.engine import lexical
 from memory_core.engine.ports import Act, EmbeddedEntry, ModelIdentity, Past, Rows, Vectors
+from memory_core.engine.redaction.vetting import Vetting
 from memory_core.memories import Progress
 from memory_core.types import ExportQuery, FileFormat, ImportQuery, ImportReport, Memory
 
@@ -29,21 +30,30 @@ def outgoing(store: Rows, query: ExportQuery) -> Iterator[list[EmbeddedEntry]]:
         yield [EmbeddedEntry(memory=each.memory, model=None, vectors=None) for each in batch] if query.bare else batch
 
 
-def incoming(batches: Iterator[list[EmbeddedEntry]], query: ImportQuery) -> Iterator[list[EmbeddedEntry]]:
-    """What is in the file, as it is to be here."""
+class Incoming(NamedTuple):
+    """A batch of a file as it is to be here; `redacted` are the ids of what had a secret in it."""
+
+    entries: Sequence[EmbeddedEntry]
+    redacted: frozenset[str]
+    vetting: Vetting
+
+
+def incoming(batches: Iterator[list[EmbeddedEntry]], query: ImportQuery, vetting: Vetting) -> Iterator[Incoming]:
+    """Raises InvalidError for a secret, where those are refused."""
     for batch in batches:
-        yield batch if query.project_id is None else [_placed(each, query.project_id) for each in batch]
+        placed = batch if query.project_id is None else [_placed(each, query.project_id) for each in batch]
+        cleared = [vetting.entry(each) for each in placed]
+        redacted = frozenset(entry.memory.id for entry, kinds in cleared if kinds)
+        yield Incoming([entry for entry, _ in cleared], redacted, vetting)
 
 
-def take_in(
-    store: Rows, batch: Sequence[EmbeddedEntry], model: ModelIdentity | None, act: Act, query: ImportQuery
-) -> ImportReport:
+def take_in(store: Rows, batch: Incoming, model: ModelIdentity | None, act: Act, query: ImportQuery) -> ImportReport:
     """Insert what is not here, with vectors of `model` if that is in use; other memories are embedded anew."""
     known = store.import_entries(
-        [(lexical.entry(each.memory), _vectors(each, model)) for each in batch],
+        [(lexical.entry(each.memory), _vectors(each, model)) for each in batch.entries],
         model=model,
         act=act,
-        pasts={each.memory.id: _past(each.history) for each in batch if each.history},
+        pasts={each.memory.id: _past(each.history) for each in batch.entries if each.history},
     )
     return _report(batch, known, query)
 
@@ -56,11 +66,11 @@ class Forecast:
         self._query = query
         self._incoming: dict[str, Memory] = {}
 
-    def of(self, batch: Sequence[EmbeddedEntry]) -> ImportReport:
-        ids = [each.memory.id for each in batch]
+    def of(self, batch: Incoming) -> ImportReport:
+        ids = [each.memory.id for each in batch.entries]
         here = {memory.id: memory for memory in self._store.among(ids)}
         known = []
-        for each in batch:
+        for each in batch.entries:
             earlier = here.get(each.memory.id) or self._incoming.get(each.memory.id)
             if earlier is None:
                 self._incoming[each.memory.id] = each.memory
@@ -75,34 +85,37 @@ def together(first: ImportReport, second: ImportReport) -> ImportReport:
         unchanged=first.unchanged + second.unchanged,
         conflicts=first.conflicts + second.conflicts,
         in_trash=first.in_trash + second.in_trash,
+        redacted=first.redacted + second.redacted,
         batch_id=first.batch_id,
         dry_run=first.dry_run,
         remarks=first.remarks + second.remarks,
     )
 
 
-def _report(batch: Sequence[EmbeddedEntry], known: Sequence[Memory], query: ImportQuery) -> ImportReport:
+def _report(batch: Incoming, known: Sequence[Memory], query: ImportQuery) -> ImportReport:
     here = {memory.id: memory for memory in known}
     conflicts = [
         each.memory.id
-        for each in batch
-        if each.memory.id in here and not _same(each.memory, here[each.memory.id], query)
+        for each in batch.entries
+        if each.memory.id in here and not _same(each.memory, here[each.memory.id], query, batch.vetting)
     ]
     return ImportReport(
-        imported=len(batch) - len(known),
+        imported=len(batch.entries) - len(known),
         unchanged=len(known) - len(conflicts),
         conflicts=tuple(conflicts),
         in_trash=sum(here[memory_id].deleted_at is not None for memory_id in conflicts),
+        redacted=len(batch.redacted - here.keys()),
     )
 
 
-def _same(incoming: Memory, here: Memory, query: ImportQuery) -> bool:
+def _same(incoming: Memory, here: Memory, query: ImportQuery, vetting: Vetting) -> bool:
     over, trashed = incoming.expires_at, here.deleted_at
     if over is not None and trashed is not None and over <= trashed:  # it left by itself
         incoming = structs.replace(incoming, deleted_at=trashed, revision=here.revision)
     if query.ignore_times:
         incoming = structs.replace(incoming, created_at=here.created_at, updated_at=here.updated_at)
-    return incoming == here
+    # What was kept before secrets were looked for is the same memory still.
+    return incoming == here or incoming == vetting.memory(here)[0]
 
 
 def _placed(entry: EmbeddedEntry, project_id: str) -> EmbeddedEntry:

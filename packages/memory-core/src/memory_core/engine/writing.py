@@ -27,9 +27,10 @@ from memory_core.engine.changing import Changes
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.once import once
 from memory_core.engine.ports import ModelChangedError, QueryVector, Rows, Transaction
+from memory_core.engine.redaction.vetting import Vetting
 from memory_core.engine.threads import Threads
 from memory_core.errors import NotFoundError, StorageFullError, UnavailableError
-from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeQuery, PurgeReport, Scope
+from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeQuery, PurgeReport, Scope, SecretPolicy, Updated
 
 _log = logging.getLogger(__name__)
 _SAMPLE = 20
@@ -52,6 +53,7 @@ class Writing:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         threads: Threads | None = None,
+        secrets: SecretPolicy,
     ) -> None:
         self._store = store
         self._embeddings = embeddings
@@ -59,17 +61,23 @@ class Writing:
         self._threads = threads or Threads()
         self._changes = Changes(clock, new_id)
         self._alikes = Alikes(store)
+        self._vetting = Vetting(secrets)
 
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
         if by.client_id is None:
             by = structs.replace(by, client_id=new.client_id)
+        # Before anything is made of it: vectors, repeats and the answer that is kept know of no secret either.
+        new, redacted = self._vetting.new(new)
+        by = self._vetting.by(by)
         memory = self._changes.born(new, ago_s=by.ago_s)
         vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
-        kept = await self._threads.write(self._add, new, memory, vector, by)
+        kept = await self._threads.write(self._add, new, memory, vector, by, redacted)
         self._embeddings.notify()
         return kept
 
-    def _add(self, new: NewMemory, memory: Memory, vector: QueryVector | None, by: By) -> Kept:
+    def _add(
+        self, new: NewMemory, memory: Memory, vector: QueryVector | None, by: By, redacted: tuple[str, ...]
+    ) -> Kept:
         self._sight()  # nothing is said to be like what is over
         # Before the transaction: only this thread adds, so that what is found cannot be older than that.
         alike, compared = self._alike(memory, vector)
@@ -79,7 +87,7 @@ class Writing:
             kept = self._changes.add(tx, memory, by, supersedes=superseded, alike=alike)
             if not compared and kept.outcome is not Outcome.UNCHANGED:
                 tx.remember_uncompared([kept.id])
-            return kept
+            return structs.replace(kept, redacted=redacted)
 
         return once(self._store, by, ("add", new), Kept, self._timely(work), at=self._clock())
 
@@ -90,24 +98,28 @@ class Writing:
         except ModelChangedError:
             return self._alikes.of(memory, None), False
 
-    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Memory:
-        return await self._done_to(
-            memory_id, by, ("update", patch), lambda tx, whole: self._changes.update(tx, whole, patch, by)
-        )
+    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Updated:
+        cleared, redacted = self._vetting.patch(patch)
+
+        def work(tx: Transaction, whole: str, by: By) -> Updated:
+            return Updated(**structs.asdict(self._changes.update(tx, whole, cleared, by)), redacted=redacted)
+
+        return await self._done_to(memory_id, by, ("update", cleared), Updated, work)
 
     async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:
-        return await self._done_to(memory_id, by, ("delete",), lambda tx, whole: self._changes.delete(tx, whole, by))
+        return await self._done_to(memory_id, by, ("delete",), Memory, self._changes.delete)
 
     async def restore(self, memory_id: str, *, revision: int | None = None, by: By = ANYONE) -> Memory:
         return await self._done_to(
             memory_id,
             by,
             ("restore", revision),
-            lambda tx, whole: undoing.restore(tx, whole, revision, by, self._clock()),
+            Memory,
+            lambda tx, whole, by: undoing.restore(tx, whole, revision, by, self._clock()),
         )
 
     async def undo(self, asked: UndoRequest, *, by: By = ANYONE) -> UndoReport:
-        def work(tx: Transaction) -> UndoReport:
+        def work(tx: Transaction, by: By) -> UndoReport:
             if asked.memory_id is not None:
                 return undoing.undo_change(tx, self._resolve(asked.memory_id), by, self._clock())
             if asked.batch_id is not None:
@@ -117,10 +129,13 @@ class Writing:
         return await self._done(by, ("undo", asked), UndoReport, work)
 
     async def settle(self, asked: Settlement, *, by: By = ANYONE) -> Settled:
-        def work(tx: Transaction) -> Settled:
-            return self._changes.settle(tx, asked, self._resolve(asked.keep), self._resolve(asked.other), by)
+        cleared, redacted = self._vetting.settlement(asked)
 
-        return await self._done(by, ("settle", asked), Settled, work)
+        def work(tx: Transaction, by: By) -> Settled:
+            settled = self._changes.settle(tx, cleared, self._resolve(asked.keep), self._resolve(asked.other), by)
+            return structs.replace(settled, redacted=redacted)
+
+        return await self._done(by, ("settle", cleared), Settled, work)
 
     async def purge(self, query: PurgeQuery, *, by: By = ANYONE) -> PurgeReport:
         scope, contains = _purged_scope(query, self._clock()), query.content_contains
@@ -130,21 +145,28 @@ class Writing:
             )
             return PurgeReport(dry_run=True, matched=matched, purged=0, sample=tuple(sample))
         return await self._done(
-            by, ("purge", query), PurgeReport, lambda tx: self._changes.purge(tx, scope, contains, by)
+            by, ("purge", query), PurgeReport, lambda tx, by: self._changes.purge(tx, scope, contains, by)
         )
 
     async def _done_to(
-        self, memory_id: str, by: By, asked: tuple[object, ...], work: Callable[[Transaction, str], Memory]
-    ) -> Memory:
+        self,
+        memory_id: str,
+        by: By,
+        asked: tuple[object, ...],
+        kind: type[T],
+        work: Callable[[Transaction, str, By], T],
+    ) -> T:
         """One memory is changed, by whatever beginning of its id it is named.
 
         It is looked for last: a request that comes again has its answer, be the memory gone for good meanwhile.
         """
-        return await self._done(by, (*asked, memory_id), Memory, lambda tx: work(tx, self._resolve(memory_id)))
+        return await self._done(by, (*asked, memory_id), kind, lambda tx, by: work(tx, self._resolve(memory_id), by))
 
-    async def _done(self, by: By, asked: tuple[object, ...], kind: type[T], work: Callable[[Transaction], T]) -> T:
+    async def _done(self, by: By, asked: tuple[object, ...], kind: type[T], work: Callable[[Transaction, By], T]) -> T:
+        by = self._vetting.by(by)
+
         def done() -> T:
-            return once(self._store, by, asked, kind, self._timely(work), at=self._clock())
+            return once(self._store, by, asked, kind, self._timely(lambda tx: work(tx, by)), at=self._clock())
 
         result = await self._threads.write(done)
         self._embeddings.notify()

@@ -9,11 +9,11 @@ from msgspec import UNSET, structs
 from memory_core.changes import ANYONE, By, Kept, TrashQuery, TrashReport
 from memory_core.engine.asking import Asking
 from memory_core.engine.embedding import EmbeddingQueue
-from memory_core.engine.ports import EmbeddedEntry, Rows
+from memory_core.engine.ports import Rows
 from memory_core.engine.reach.reach import Reach, refuse
 from memory_core.engine.searching import Searcher
 from memory_core.engine.threads import Threads
-from memory_core.engine.transfer import Files
+from memory_core.engine.transfer import Files, Incoming
 from memory_core.types import (
     BackfillReport,
     EmbeddingStatus,
@@ -23,6 +23,7 @@ from memory_core.types import (
     ModelList,
     NewMemory,
     Scope,
+    SecretPolicy,
 )
 
 
@@ -41,9 +42,18 @@ class Reached(Asking):
         new_id: Callable[[], str],
         patience_s: float,
         threads: Threads,
+        secrets: SecretPolicy,
     ) -> None:
         super().__init__(
-            store, embeddings, files, searcher, clock=clock, new_id=new_id, patience_s=patience_s, threads=threads
+            store,
+            embeddings,
+            files,
+            searcher,
+            clock=clock,
+            new_id=new_id,
+            patience_s=patience_s,
+            threads=threads,
+            secrets=secrets,
         )
         self._reach = reach
 
@@ -56,10 +66,10 @@ class Reached(Asking):
 
     async def _incoming(
         self, path: Path, query: ImportQuery, remark: Callable[[str], None] = lambda _: None
-    ) -> AsyncIterator[list[EmbeddedEntry]]:
+    ) -> AsyncIterator[Incoming]:
         """Read twice, so that nothing is taken of a file that holds something else."""
         async for batch in super()._incoming(path, query, remark):
-            for entry in batch:
+            for entry in batch.entries:
                 for memory in (entry.memory, *(one.memory for one in entry.history)):
                     self._reach.check(memory.project_id)
             yield batch

@@ -35,6 +35,7 @@ from memory_core.types import (
     SearchQuery,
     SearchResult,
     Stats,
+    Updated,
 )
 from support.implementations import Place, register
 from support.servers import running_server
@@ -72,13 +73,14 @@ class ToolMemories:
         fields = {**fields, "project_id": fields.get("project_id")}
         del fields["supersedes"]
         fields |= {"id": found[2], "created_at": now, "updated_at": now, "outcome": OUTCOMES[found[1]]}
-        return msgspec.convert({**fields, "alike": [_alike(like) for like in ALIKE.finditer(text)]}, Kept)
+        fields |= {"alike": [_alike(like) for like in ALIKE.finditer(text)], "redacted": _left_out(text)}
+        return msgspec.convert(fields, Kept)
 
-    async def update(self, memory_id: str, patch: MemoryPatch) -> Memory:
+    async def update(self, memory_id: str, patch: MemoryPatch) -> Updated:
         text = await self._call("memory_update", {"memory_id": memory_id, **msgspec.to_builtins(patch)})
         found = re.match(r"Updated \[(\w{8})\]", text)
         assert found, text
-        return _memory(id=found[1], content="")
+        return Updated(**msgspec.structs.asdict(_memory(id=found[1], content="")), redacted=_left_out(text))
 
     async def delete(self, memory_id: str) -> Memory:
         text = await self._call("memory_delete", {"memory_id": memory_id})
@@ -151,6 +153,12 @@ def _named(fields: dict[str, Any], *, drop: tuple[str, ...]) -> dict[str, Any]:
     if "project_id" in fields and fields["project_id"] is None:
         fields = {**fields, "project_id": ""}
     return {name: value for name, value in fields.items() if name not in drop and value is not None}
+
+
+def _left_out(text: str) -> tuple[str, ...]:
+    """The kinds, each once, as the text says them."""
+    said = re.search(r"secrets? (?:was|were) left out: ([a-z-]+(?:, [a-z-]+)*)\.", text)
+    return tuple(said[1].split(", ")) if said else ()
 
 
 def _alike(line: re.Match[str]) -> dict[str, object]:

@@ -174,7 +174,7 @@ async def test_an_update_can_take_a_memory_out_of_its_project(memories: Memories
 async def test_an_empty_patch_changes_nothing(memories: Memories) -> None:
     kept = await memories.add(NewMemory(content="as it is"))
 
-    assert await memories.update(kept.id, MemoryPatch()) == kept.memory
+    assert (await memories.update(kept.id, MemoryPatch())).memory == kept.memory
     assert await memories.get(kept.id) == kept.memory
 
 

@@ -25,7 +25,7 @@ from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import DuckDBStore, open_store
 from memory_core.errors import Problem, error_of
 from memory_core.memories import Memories
-from memory_core.types import ContextQuery, Memory, MemoryPatch, NewMemory, SearchQuery
+from memory_core.types import ContextQuery, Memory, MemoryPatch, NewMemory, SearchQuery, Updated
 from memory_server.app import create_app
 from memory_server.settings import ServerSettings
 from support.rpc import call_tool, tool_text
@@ -137,11 +137,12 @@ class ToolClient(MemoryClient):
         memory = await self._now(said[2])
         return Kept(**structs.asdict(memory), outcome=OUTCOMES[said[1]], alike=tuple(alike))
 
-    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Memory:
+    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Updated:
         taken = {"content", "tags", "memory_type", "certainty_score", "quality_score"}
         if not patch.changes() or not patch.changes().keys() <= taken:
             return await super().update(memory_id, patch, by=by)
-        return await self._changed("memory_update", {"memory_id": memory_id, **msgspec.to_builtins(patch)}, by)
+        changed = await self._changed("memory_update", {"memory_id": memory_id, **msgspec.to_builtins(patch)}, by)
+        return Updated(**structs.asdict(changed))
 
     async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:
         return await self._changed("memory_delete", {"memory_id": memory_id}, by)

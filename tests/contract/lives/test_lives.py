@@ -92,11 +92,11 @@ class Lifetimes(Looking):
     @rule(call=CALLS, memory_id=known, changes=CHANGES)
     def update(self, call: Call, memory_id: str, changes: dict[str, Any]) -> None:
         patch = MemoryPatch(**self.fields_of(changes))
-        self._change(
-            call,
-            lambda to, by: to.update(memory_id, patch, by=by),
-            lambda by: self.lives.update(memory_id, patch, by),
-        )
+
+        async def update(to: Memories, by: By) -> Memory:
+            return (await to.update(memory_id, patch, by=by)).memory
+
+        self._change(call, update, lambda by: self.lives.update(memory_id, patch, by))
 
     @rule(call=CALLS, memory_id=known)
     def delete(self, call: Call, memory_id: str) -> None:

@@ -98,7 +98,7 @@ async def test_the_same_values_again_are_no_change(tmp_path: Path) -> None:
         kept = await service.add(NewMemory(content="x", tags=("a",)))
         clock.now += timedelta(hours=1)
 
-        assert await service.update(kept.id, MemoryPatch(content="x", tags=("a",))) == kept.memory
+        assert (await service.update(kept.id, MemoryPatch(content="x", tags=("a",)))).memory == kept.memory
 
 
 async def test_a_purge_by_age_takes_what_is_older_and_keeps_to_the_narrower_time(tmp_path: Path) -> None:

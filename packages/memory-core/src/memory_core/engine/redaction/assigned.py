@@ -4,8 +4,6 @@ That is how people write about settings too, so a value is left alone that is a 
 an address, a name in capitals or the name of a method; and one that has no digit in it.
 """
 
-import re
-
 _PLACEHOLDERS = (
     r"your|my[-_ ]|the[-_ ]|some[-_ ]|an?[-_]|example|sample|change|placeholder|replace|redact|dummy|fake|insert|enter"
     r"|todo|x{3}|\*{3}|\.{3}|…|none\b|null\b|true\b|false\b|pass(?:word|wd)?(?![A-Za-z0-9])|secret(?![A-Za-z0-9])"
@@ -41,15 +39,15 @@ _ANY = r"[^\s\"'`<>,;\[\]]"
 _DIGIT_AND_LETTER = rf"(?=(?:{_ANY}){{0,60}}\d)(?=(?:{_ANY}){{0,60}}[A-Za-z])"
 _MIXED = rf"(?=(?:{_ANY}){{0,60}}[A-Z])(?=(?:{_ANY}){{0,60}}[a-z])(?=(?:{_ANY}){{0,60}}[!@#$%^&*?+~])"
 
-PASSWORD = re.compile(
+PASSWORD = (
     rf"(?i:passw(?:or)?d|passphrase|passcode|pwd){_NAMED}{_GIVEN}[\"'`]?{UNLIKELY}(?:{_DIGIT_AND_LETTER}|{_MIXED})"
     rf"((?:{_VALUE}){{6,200}}+)"
 )
-SECRET = re.compile(
+SECRET = (
     r"(?i:secret|token|api[ _-]?key|(?:access|private|auth|encryption|signing|account|license)[_-]?key|credential)"
     rf"{_NAMED}{_GIVEN}[\"'`]?{UNLIKELY}{_DIGIT_AND_LETTER}((?:{_VALUE}){{12,200}}+)"
 )
-COMMAND_LINE = re.compile(
+COMMAND_LINE = (
     rf"--(?:[a-z]{{1,20}}-){{0,3}}(?i:password|passwd|passphrase|token|secret|api-?key)[ =][\"'`]?{UNLIKELY}"
     rf"{_DIGIT_AND_LETTER}((?:{_VALUE}){{6,200}}+)"
     r"|(?i:curl)\b[^\n]{0,200}?[ \t](?:-u|--user)[ =]{0,2}[\"'`]?"

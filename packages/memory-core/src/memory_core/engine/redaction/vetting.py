@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from memory_core import checks
 from memory_core.changes import By, Revision, Settlement
+from memory_core.engine import ids
 from memory_core.engine.ports import EmbeddedEntry
 from memory_core.engine.redaction.finding import Found, find, marker, redact
 from memory_core.errors import InvalidError
@@ -49,8 +50,11 @@ class Vetting(Struct, frozen=True):
 
     def entry(self, entry: EmbeddedEntry) -> tuple[EmbeddedEntry, tuple[str, ...]]:
         """A memory of an import, its past states too. Vectors of what had a secret in it are left behind with that."""
-        memory, kinds = self.memory(entry.memory)
-        history = [self._revision(each) for each in entry.history]
+        try:
+            memory, kinds = self.memory(entry.memory)
+            history = [self._revision(each) for each in entry.history]
+        except InvalidError as refusal:
+            raise InvalidError(f"memory {ids.short(entry.memory.id)}: {refusal}") from None
         past = tuple(kind for _, more in history for kind in more)
         if not kinds and not past:
             return entry, ()

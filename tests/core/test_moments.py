@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory_core.errors import InvalidError
-from memory_core.moments import moment
+from memory_core.moments import moment, span
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 
@@ -72,3 +72,12 @@ def test_a_time_with_a_zone_is_read_exactly(at: datetime, hours: int) -> None:
     exact = at.replace(tzinfo=timezone(timedelta(hours=hours)))
 
     assert moment(exact.isoformat(), now=NOW) == exact
+
+
+def test_a_span_is_a_number_and_a_unit_or_nothing_at_all() -> None:
+    assert span("24h") == timedelta(hours=24)
+    assert span(" 2W ") == timedelta(weeks=2)
+    assert span("0") == timedelta()
+    for text in ("", "24", "h", "-1h", "9" * 30 + "w"):
+        with pytest.raises(InvalidError, match="is no span of time; write 0, 30m, 12h, 7d or 2w"):
+            span(text)

@@ -1,8 +1,10 @@
 """The file `access.sqlite` in the data folder: who may come in. It is opened here; what stands in it is for others.
 
-SQLite, because several processes change it: a server, and a command beside it. As a write-ahead log, so that whoever
-asks it for a key never waits for a writer. Who cannot be told apart from everyone is kept out: a file that is there
-but damaged, emptied or of a newer version is an error, and never taken for a server that has no keys.
+SQLite, because several processes change it: a server, and a command beside it. Not as a write-ahead log, whose readers
+need room on the disk, too: on one that is full or read-only, keys go on to work.
+
+Who cannot be told apart from everyone is kept out: a file that is there but damaged, emptied or of a newer version is
+an error, and never taken for a server that has no keys.
 """
 
 import contextlib
@@ -25,7 +27,6 @@ MIGRATIONS = (
             projects TEXT,  -- a list in JSON; null: all
             client_id TEXT,
             created_at TEXT NOT NULL,
-            last_used_at TEXT,
             expires_at TEXT,
             revoked_at TEXT,
             max_memories INTEGER,
@@ -37,8 +38,7 @@ MIGRATIONS = (
             digest BLOB NOT NULL PRIMARY KEY,
             name TEXT NOT NULL COLLATE NOCASE REFERENCES keys (name),
             created_at TEXT NOT NULL,
-            ends_at TEXT,
-            last_used_at TEXT
+            ends_at TEXT
         ) WITHOUT ROWID
         """,
     ),
@@ -47,7 +47,7 @@ MIGRATIONS = (
 
 BUSY_TIMEOUT_S = 5.0
 _WHOLE = "ok"
-_LOGS = ("-wal", "-shm", "-journal")
+_JOURNAL = "-journal"
 
 
 class AccessFile:
@@ -59,13 +59,16 @@ class AccessFile:
 
     def prepare(self) -> None:
         """Bring a file that is there to this version. Raises UnavailableError if it is no whole one."""
-        if self.exists():
-            with self.reading() as connection:
-                connection.execute("PRAGMA journal_mode = WAL").fetchone()  # one from a backup has no log
-            with self.changing() as connection:
-                (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if found != _WHOLE:
-                raise self._damaged(found)
+        if not self.exists():
+            return
+        with self.reading() as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            version = _version(connection)
+        if found != _WHOLE:
+            raise self._damaged(found)
+        if version < len(MIGRATIONS):
+            with self.changing():
+                pass  # which does it
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
@@ -103,7 +106,8 @@ class AccessFile:
             )
             try:
                 connection.row_factory = sqlite3.Row
-                connection.execute("PRAGMA synchronous = FULL")
+                # Else a power cut could bring back the journal of what was done, and with it a revoked key.
+                connection.execute("PRAGMA synchronous = EXTRA")
                 self._check_version(_version(connection))
             except BaseException:
                 connection.close()
@@ -121,7 +125,7 @@ class AccessFile:
                 raise StorageFullError(f"the disk of {self.path} is full; make room") from error
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise UnavailableError(f"{self.path} is being changed by another program; try again") from error
-            if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+            if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR):
                 raise self._unusable(str(error)) from error
             raise self._damaged(str(error)) from error
         except OSError as error:
@@ -151,11 +155,10 @@ class AccessFile:
             os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
                 _migrate(connection)
-                connection.execute("PRAGMA journal_mode = WAL").fetchone()
             _give_to_owner(new, folder)
             sync_file(new)
-            for log in _LOGS:  # of one that was moved away: SQLite would take it for a part of this one
-                self.path.with_name(FILE_NAME + log).unlink(missing_ok=True)
+            # Of one that was moved away: SQLite would take it for a part of this one.
+            self.path.with_name(FILE_NAME + _JOURNAL).unlink(missing_ok=True)
             new.replace(self.path)
             sync_folder(folder)
         finally:
@@ -163,7 +166,8 @@ class AccessFile:
 
     def _unusable(self, why: str) -> UnavailableError:
         return UnavailableError(
-            f"{self.path} cannot be used ({why}); it and its folder must belong to the user that runs the server"
+            f"{self.path} cannot be used ({why}); its disk must work, and it and its folder must belong to the user "
+            "that runs the server"
         )
 
     def _damaged(self, why: str) -> UnavailableError:

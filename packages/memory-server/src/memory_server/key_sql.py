@@ -2,24 +2,23 @@
 
 ANY = "SELECT EXISTS (SELECT 1 FROM keys)"
 ALL = """
-    SELECT name, scope, projects, client_id, created_at, last_used_at, expires_at, revoked_at, max_memories, max_bytes
+    SELECT name, scope, projects, client_id, created_at, expires_at, revoked_at, max_memories, max_bytes
     FROM keys
-    ORDER BY created_at, name
+    ORDER BY created_at, rowid
 """
 ONE = """
-    SELECT name, scope, projects, client_id, created_at, last_used_at, expires_at, revoked_at, max_memories, max_bytes
+    SELECT name, scope, projects, client_id, created_at, expires_at, revoked_at, max_memories, max_bytes
     FROM keys
     WHERE name = :name
 """
 HOLDER = """
-    SELECT name, scope, projects, client_id, keys.created_at, keys.last_used_at, expires_at, revoked_at, max_memories,
-           max_bytes, digest, secrets.created_at AS secret_created_at, ends_at,
-           secrets.last_used_at AS secret_last_used_at
+    SELECT name, scope, projects, client_id, keys.created_at, expires_at, revoked_at, max_memories, max_bytes,
+           digest, secrets.created_at AS issued_at, ends_at
     FROM secrets JOIN keys USING (name)
     WHERE digest = :digest AND revoked_at IS NULL
 """
 WORKING_SECRETS = """
-    SELECT digest, created_at AS secret_created_at, ends_at, last_used_at AS secret_last_used_at
+    SELECT digest, created_at AS issued_at, ends_at
     FROM secrets
     WHERE name = :name AND (ends_at IS NULL OR ends_at > :now)
     ORDER BY created_at DESC, ends_at IS NOT NULL
@@ -33,14 +32,9 @@ ADD_KEY = """
     INSERT INTO keys (name, scope, projects, client_id, created_at, expires_at, max_memories, max_bytes)
     VALUES (:name, :scope, :projects, :client_id, :now, :expires_at, :max_memories, :max_bytes)
 """
-ADD_SECRET = "INSERT INTO secrets (digest, name, created_at) VALUES (:digest, :name, :now)"  # noqa: S105 - holds none
+ADD_SECRET = "INSERT INTO secrets (digest, name, created_at) VALUES (:digest, :name, :now)"  # noqa: S105 - a statement
 REVOKE = "UPDATE keys SET revoked_at = :now WHERE name = :name"
 SET_EXPIRY = "UPDATE keys SET expires_at = :expires_at WHERE name = :name"
 END_SECRETS = "UPDATE secrets SET ends_at = min(coalesce(ends_at, :end), :end) WHERE name = :name"
 FORGET_ENDED = "DELETE FROM secrets WHERE name = :name AND ends_at <= :now"
 FORGET_SECRETS = "DELETE FROM secrets WHERE name = :name"
-NOTE_KEY_USED = """
-    UPDATE keys SET last_used_at = max(coalesce(last_used_at, :at), :at)
-    WHERE name = (SELECT name FROM secrets WHERE digest = :digest)
-"""
-NOTE_SECRET_USED = "UPDATE secrets SET last_used_at = :at WHERE digest = :digest"  # noqa: S105 - as above

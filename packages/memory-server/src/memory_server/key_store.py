@@ -8,17 +8,18 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from memory_core.errors import ConflictError, InvalidError, NotFoundError
 from memory_core.key_text import new_key
 from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, Rotation, Secret
 from memory_server import key_sql as sql
 from memory_server.access_file import AccessFile
+from memory_server.key_uses import KeyUses, Uses
 
 _HINT_BYTES = 4
 
@@ -26,6 +27,7 @@ _HINT_BYTES = 4
 class KeyStore:
     def __init__(self, data_dir: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.file = AccessFile(data_dir)
+        self.uses = KeyUses(data_dir)
         self.clock = clock
 
     def any_made(self) -> bool:
@@ -41,8 +43,10 @@ class KeyStore:
             return KeyList(keys=(), count=0)
         with self.file.reading() as connection:
             connection.execute("BEGIN")  # so that all of it is of one moment
-            now = self.clock()
-            keys = tuple(_key(row, _secrets(connection, row["name"], now)) for row in connection.execute(sql.ALL))
+            now, uses = self.clock(), self.uses.read()
+            keys = tuple(
+                _used(_key(row, _secrets(connection, row["name"], now)), uses) for row in connection.execute(sql.ALL)
+            )
         return KeyList(keys=keys, count=len(keys))
 
     def create(self, new: NewKey, *, spare_admins: bool = False) -> IssuedKey:
@@ -98,14 +102,6 @@ class KeyStore:
                 connection.execute(sql.SET_EXPIRY, {"name": name, "expires_at": _text(rotation.expires_at)})
             return self._issued(connection, name, now)
 
-    def note_used(self, used: Mapping[bytes, datetime]) -> None:
-        """By digest, when each was sent last. Those that are gone by now are left out."""
-        with self.file.changing() as connection:
-            for digest, at in used.items():
-                values = {"digest": digest, "at": _text(at)}
-                connection.execute(sql.NOTE_KEY_USED, values)
-                connection.execute(sql.NOTE_SECRET_USED, values)
-
     @contextlib.contextmanager
     def _changing(self, name: str) -> Iterator[tuple[sqlite3.Connection, Key]]:
         """Raises NotFoundError unless there is, or was, such a key."""
@@ -124,11 +120,11 @@ class KeyStore:
         row = connection.execute(sql.ONE, {"name": name}).fetchone()
         if row is None:
             raise _no_key(name)
-        return _key(row, _secrets(connection, name, self.clock()))
+        return _used(_key(row, _secrets(connection, name, self.clock())), self.uses.read())
 
 
 def any_made(connection: sqlite3.Connection) -> bool:
-    (found,) = connection.execute(sql.ANY).fetchone()
+    ((found,),) = connection.execute(sql.ANY).fetchall()
     return bool(found)
 
 
@@ -137,10 +133,11 @@ def holder(connection: sqlite3.Connection, digest: bytes, now: datetime) -> Key 
 
     The index compares digests. What its time tells of one leads nobody to the key.
     """
-    row = connection.execute(sql.HOLDER, {"digest": digest}).fetchone()
-    if row is None:
+    # All of it, though it is one row: a statement that is not at its end keeps writers out.
+    rows = connection.execute(sql.HOLDER, {"digest": digest}).fetchall()
+    if not rows:
         return None
-    key = _key(row, (_secret(row),))
+    key = _key(rows[0], (_secret(rows[0]),))
     ends = (key.expires_at, key.secrets[0].ends_at)
     return None if any(end is not None and end <= now for end in ends) else key
 
@@ -157,9 +154,8 @@ def _secrets(connection: sqlite3.Connection, name: str, now: datetime) -> tuple[
 def _secret(row: sqlite3.Row) -> Secret:
     return Secret(
         hint=row["digest"][:_HINT_BYTES].hex(),
-        created_at=datetime.fromisoformat(row["secret_created_at"]),
+        created_at=datetime.fromisoformat(row["issued_at"]),
         ends_at=_time(row["ends_at"]),
-        last_used_at=_time(row["secret_last_used_at"]),
     )
 
 
@@ -170,13 +166,18 @@ def _key(row: sqlite3.Row, secrets: tuple[Secret, ...]) -> Key:
         projects=None if row["projects"] is None else tuple(json.loads(row["projects"])),
         client_id=row["client_id"],
         created_at=datetime.fromisoformat(row["created_at"]),
-        last_used_at=_time(row["last_used_at"]),
         expires_at=_time(row["expires_at"]),
         revoked_at=_time(row["revoked_at"]),
         max_memories=row["max_memories"],
         max_bytes=row["max_bytes"],
         secrets=secrets,
     )
+
+
+def _used(key: Key, uses: Uses) -> Key:
+    used = uses.get(key.name, {})
+    secrets = tuple(replace(secret, last_used_at=used.get(secret.hint)) for secret in key.secrets)
+    return replace(key, last_used_at=max(used.values(), default=None), secrets=secrets)
 
 
 def _require_future(at: datetime | None, now: datetime) -> None:

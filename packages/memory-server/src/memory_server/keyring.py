@@ -1,6 +1,6 @@
 """The keys that a server takes: MEMORY_API_KEY, and those in `access.sqlite`. A machine's own server takes its token.
 
-Each request asks the file: 10 µs, for which a key that another process revoked a moment ago is no key any more.
+Each request asks the file: 10 µs, so that a key that another process revoked a moment ago is none any more.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Keys:
         self.has_bootstrap = not bootstrap.is_open
         self._bootstrap = bootstrap
         self._file = None if store is None else _OpenFile(store.file)
-        self._used: dict[bytes, datetime] = {}
+        self._used: dict[tuple[str, str], datetime] = {}
         self._was_used = asyncio.Event()
 
     def now(self) -> datetime:
@@ -56,7 +56,7 @@ class Keys:
             held = holder(connection, sent, now)
         if held is None:
             return None
-        self._used[sent] = now
+        self._used[held.name, held.secrets[0].hint] = now
         self._was_used.set()
         return principal_of(held)
 
@@ -72,7 +72,7 @@ class Keys:
         self._was_used.clear()
         if used and self.store is not None:
             try:
-                await asyncio.to_thread(self.store.note_used, used)
+                await asyncio.to_thread(self.store.uses.add, used)
             except MemoryServiceError as error:
                 log.warning("it could not be noted when keys were used: %s", error)
 

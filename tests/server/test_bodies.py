@@ -135,6 +135,22 @@ def test_a_request_that_is_hardly_http_leaves_the_server_at_work(server: Running
     assert httpx.get(f"{server.url}/health").status_code == 200
 
 
+@pytest.mark.parametrize("is_declared", [True, False])
+@pytest.mark.parametrize(
+    ("path", "media", "size"),
+    [("/memories", "application/json", 10_000_000), ("/mcp", "application/json", 10_000_000)],
+)
+def test_more_than_fits_is_refused_before_it_is_read(
+    http: httpx.Client, path: str, media: str, size: int, is_declared: bool
+) -> None:
+    body = b"x" * size
+    pieces = iter([body[begin : begin + 65_536] for begin in range(0, size, 65_536)])
+
+    answer = http.post(path, content=body if is_declared else pieces, headers={"Content-Type": media})
+
+    assert answer.status_code == 413
+
+
 def test_nothing_of_all_this_was_a_failure_of_ours(server: RunningServer) -> None:
     """Runs after the others, on their server. What uvicorn says of callers who break HTTP is not meant."""
     assert "| memory_server | ERROR |" not in server.log_text()

@@ -89,3 +89,34 @@ async def test_a_star_lets_every_origin_call(make_app: MakeApp) -> None:
 
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_a_foreign_page_cannot_load_anything_as_an_image_a_script_or_a_frame(
+    make_app: MakeApp, site: str
+) -> None:
+    """For those a browser sends no Origin, and an export is work for the server, whoever may read it."""
+    http = await make_app()
+    framed = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+
+    for how in ({"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, framed):
+        assert (await http.get("/export", headers=how)).status_code == 403
+
+
+async def test_a_link_to_a_page_of_ours_can_be_followed_and_our_own_pages_load(make_app: MakeApp) -> None:
+    http = await make_app()
+    followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+    assert (await http.get("/docs", headers=followed)).status_code == 200
+    assert (await http.post("/undo", json={}, headers=followed)).status_code == 403
+    assert (await http.get("/stats", headers={"Sec-Fetch-Site": "same-origin"})).status_code == 200
+    assert (await http.get("/stats", headers={"Sec-Fetch-Site": "none"})).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["Host", "Origin"])
+async def test_a_header_that_decides_may_come_once(make_app: MakeApp, name: str) -> None:
+    http = await make_app()
+
+    answer = await http.get("/stats", headers=[(name, "localhost:8420"), (name, "evil.example")])
+
+    assert answer.status_code == 400

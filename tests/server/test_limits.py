@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from memory_core.errors import InvalidError, RateLimitedError
 from memory_server import limits as module
-from memory_server.limits import Kind, Limits, kind_of, parse_rate
+from memory_server.limits import Kind, Limits, counted_as, kind_of, parse_rate
 from support.apps import MakeApp
 from support.rpc import call_tool, tool_text
 
@@ -155,3 +155,32 @@ def test_in_one_window_each_name_gets_exactly_what_is_allowed(allowed: int, trie
 )
 def test_what_a_request_is_counted_as(method: str, path: str, kind: Kind) -> None:
     assert kind_of(method, path) is kind
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("key 3f2a9c1b", "key 3f2a9c1b"),
+        ("x" * 5000, "x" * 100),
+    ],
+)
+def test_an_ipv6_site_is_one_caller(address: str, counted: str) -> None:
+    """Who has one such address can come by 2^64 of them."""
+    assert counted_as(address) == counted
+
+
+@pytest.mark.parametrize(("reads", "is_limited"), [("60/minute", True), ("off", False)])
+def test_where_keys_are_not_limited_addresses_are_not_unless_said(reads: str, is_limited: bool) -> None:
+    def refused(limits: Limits) -> bool:
+        with contextlib.suppress(RateLimitedError):
+            for _ in range(1201):
+                limits.spend(Kind.ADDRESS, "192.0.2.7")
+            return False
+        return True
+
+    assert refused(Limits(reads=reads, writes="30/minute")) is is_limited
+    assert refused(Limits(reads=reads, writes="30/minute", address="1200/minute"))

@@ -24,9 +24,10 @@ from memory_server.backups import BackupRoutes
 from memory_server.deferred import Deferred, Endpoint
 from memory_server.diagnosis import DiagnosisRoutes
 from memory_server.guard import GuardMiddleware, allowed_hosts
+from memory_server.headers import LIMIT_FIELDS, HeadersMiddleware
 from memory_server.keyring import open_keys
 from memory_server.keys import KeyRoutes
-from memory_server.limits import LimitMiddleware, Limits
+from memory_server.limits import AddressLimitMiddleware, LimitMiddleware, Limits
 from memory_server.openapi import Documented
 from memory_server.problems import HttpError, ProblemMiddleware, method_not_allowed, no_route, response_of
 from memory_server.rest import Rest, clear_transfers
@@ -76,7 +77,7 @@ def create_app(
     service: Service, settings: ServerSettings, *, activity: Activity | None = None, local: Local | None = None
 ) -> FastAPI:
     """A new application around `service`, which it starts and closes. Enter its lifespan once."""
-    limits = Limits.off() if local else Limits(reads=settings.limit_reads, writes=settings.limit_writes)
+    limits = Limits.off() if local else _limits(settings)
     keyring = open_keys(settings)
     doors = Doors()
 
@@ -123,6 +124,16 @@ def create_app(
     return app
 
 
+def _limits(settings: ServerSettings) -> Limits:
+    return Limits(
+        reads=settings.limit_reads,
+        writes=settings.limit_writes,
+        protocol=settings.limit_protocol,
+        logins=settings.limit_logins,
+        address=settings.limit_address,
+    )
+
+
 def _mcp_endpoint(memories: Callable[[Request], Memories], limits: Limits, *, max_body_bytes: int) -> Endpoint:
     # Imported on demand: see `deferred`.
     from memory_server.mcp import McpEndpoint
@@ -162,6 +173,7 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
     app.add_middleware(AccessMiddleware, doors=gate.doors)
     app.add_middleware(LimitMiddleware, limits=gate.limits)
     app.add_middleware(AuthMiddleware, keyring=gate.keyring, doors=gate.doors, limits=gate.limits)
+    app.add_middleware(AddressLimitMiddleware, limits=gate.limits)
     app.add_middleware(ActivityMiddleware, activity=activity)
     app.add_middleware(ProblemMiddleware)
     if settings.cors_origins:
@@ -170,9 +182,10 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=list(CORS_HEADERS),
-            expose_headers=["retry-after", "x-memory-count"],
+            expose_headers=["retry-after", "x-memory-count", *LIMIT_FIELDS],
         )
     hosts = allowed_hosts(settings.allowed_hosts, is_open=gate.keyring.is_open)
     app.add_middleware(GuardMiddleware, hosts=hosts, origins=settings.cors_origins)
     app.add_middleware(ProblemMiddleware)  # for what the guard refuses
+    app.add_middleware(HeadersMiddleware, is_https=False)
     app.add_middleware(AccessLogMiddleware)

@@ -43,12 +43,20 @@ async def read_struct(request: Request, kind: type[StructT], *, max_bytes: int) 
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
+    refuse_declared(request, max_bytes=max_bytes)
     parts = bytearray()
     async for chunk in request.stream():
         parts += chunk
         if len(parts) > max_bytes:
             raise too_large(max_bytes)
     return bytes(parts)
+
+
+def refuse_declared(request: Request, *, max_bytes: int) -> None:
+    """Before any of it is read, where the caller says how much is to come."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > max_bytes:
+        raise too_large(max_bytes)
 
 
 def too_large(max_bytes: int) -> HttpError:

@@ -10,8 +10,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memory_core.errors import ForbiddenError
-from memory_server.problems import misdirected
+from memory_server.problems import malformed, misdirected
 
+_FOREIGN = ("cross-site", "same-site")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -26,8 +27,10 @@ class GuardMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
+            _refuse_repeated(headers)
             self._check_host(headers.get("host", ""))
             self._check_origin(headers.get("origin"), headers.get("host", ""))
+            self._check_site(scope["method"], headers)
         await self.app(scope, receive, send)
 
     def _check_host(self, host: str) -> None:
@@ -41,6 +44,21 @@ class GuardMiddleware:
         theirs, ours = urlsplit_or_none(origin), host.lower()
         if theirs is None or theirs != ours:
             raise ForbiddenError(f"pages of {origin[:100]!r} may not call this server; add it to CORS_ORIGINS")
+
+    def _check_site(self, method: str, headers: Headers) -> None:
+        """Images, scripts and frames are asked for without an Origin: browsers say instead what the page is to us."""
+        if "origin" in headers or "*" in self._origins or headers.get("sec-fetch-site") not in _FOREIGN:
+            return
+        is_visit = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        if not (is_visit and method in ("GET", "HEAD")):  # a link that somebody followed
+            raise ForbiddenError("pages of other sites may not load this; open its address by itself")
+
+
+def _refuse_repeated(headers: Headers) -> None:
+    """A proxy may have looked at another one of them than we do."""
+    for name in ("host", "origin"):
+        if len(headers.getlist(name)) > 1:
+            raise malformed(f"there is more than one {name} header")
 
 
 def allowed_hosts(names: tuple[str, ...], *, is_open: bool) -> frozenset[str] | None:

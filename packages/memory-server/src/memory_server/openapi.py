@@ -14,7 +14,7 @@ from starlette.types import Lifespan
 from memory_core.errors import Problem
 from memory_server import __version__
 from memory_server.access import Doors, Level
-from memory_server.docs_page import page
+from memory_server.docs_page import POLICY, page
 from memory_server.problems import MEDIA_TYPE
 from memory_server.rest import MEDIA, MemoryFile, Route
 
@@ -106,7 +106,7 @@ class Documented(FastAPI):
         return self.openapi_schema
 
     async def _page(self, _: Request) -> Response:
-        return HTMLResponse(page(self.openapi()))
+        return HTMLResponse(page(self.openapi()), headers={"content-security-policy": POLICY})
 
 
 def _schemas(routes: list[Route]) -> Json:

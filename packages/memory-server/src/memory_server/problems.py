@@ -4,6 +4,7 @@ Only the last kind is logged, once, with its traceback; a caller never sees one,
 """
 
 import logging
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -56,7 +57,7 @@ def response_of(error: MemoryServiceError | HttpError) -> Response:
         return _response(error.problem, error.headers)
     headers = {}
     if isinstance(error, RateLimitedError):
-        headers["retry-after"] = str(max(1, round(error.retry_after_s + 0.5)))
+        headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
     if error.status == 401:
         headers["www-authenticate"] = 'Bearer realm="memory"'
     return _response(problem_of(error), headers)

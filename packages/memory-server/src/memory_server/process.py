@@ -14,6 +14,7 @@ from pathlib import Path
 from memory_core.errors import InvalidError, UnavailableError
 from memory_core.files import FileLock
 from memory_server import __version__
+from memory_server.forwarded import trusted_proxies
 from memory_server.key_store import KeyStore
 from memory_server.settings import ServerSettings, is_loopback
 
@@ -89,7 +90,7 @@ def run(settings: ServerSettings) -> None:
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=GRACE_S,
-        forwarded_allow_ips=settings.forwarded_allow_ips,
+        forwarded_allow_ips=trusted_proxies(settings.forwarded_allow_ips),
         lifespan="on",
         ws="none",
     )

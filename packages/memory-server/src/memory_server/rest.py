@@ -61,7 +61,7 @@ from memory_core.types import (
 from memory_server import uploads
 from memory_server.access import Level, Principal
 from memory_server.auth import Claims, caller_of
-from memory_server.decoding import read_query, read_struct, too_large
+from memory_server.decoding import read_query, read_struct, refuse_declared, too_large
 from memory_server.problems import unsupported_media
 from memory_server.settings import ServerSettings
 
@@ -298,6 +298,7 @@ class Rest:
     @contextlib.asynccontextmanager
     async def _received(self, request: Request) -> AsyncIterator[Path]:
         """The body as a file beside the data, where there is room for what is about to be kept."""
+        refuse_declared(request, max_bytes=self._settings.max_import_bytes)
         path, size = self._scratch(), 0
         try:
             async with await anyio.open_file(path, "xb") as file:

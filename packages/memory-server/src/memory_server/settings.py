@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr
 from memory_core.errors import InvalidError
 from memory_core.settings import Option
 from memory_core.types import Fusion, SecretPolicy
+from memory_server.forwarded import trusted_proxies
 
 SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
 LOCAL_DATA_DIR = Path("~/.claude-memory")
@@ -82,10 +83,21 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     ] = ()
     limit_writes: Annotated[str, Option("MEMORY_LIMIT_WRITES", "writes per key or address, or off")] = "30/minute"
     limit_reads: Annotated[str, Option("MEMORY_LIMIT_READS", "reads per key or address, or off")] = "60/minute"
+    limit_protocol: Annotated[
+        str, Option("MEMORY_LIMIT_PROTOCOL", "messages at /mcp per key or address, besides what they do, or off")
+    ] = "600/minute"
+    limit_logins: Annotated[str, Option("MEMORY_LIMIT_LOGINS", "wrong keys per address, or off")] = "10/minute"
+    limit_address: Annotated[
+        str | None,
+        Option(
+            "MEMORY_LIMIT_ADDRESS",
+            "requests of an address, whatever their keys, or off; unset: 1200/minute, or off if reads or writes are",
+        ),
+    ] = None
     max_body_bytes: Annotated[int, Option("MEMORY_MAX_BODY_BYTES", "largest request"), Meta(ge=1024)] = 1 << 20
     max_import_bytes: Annotated[int, Option("MEMORY_MAX_IMPORT_BYTES", "largest import"), Meta(ge=1024)] = 2 << 30
     forwarded_allow_ips: Annotated[
-        str, Option("MEMORY_FORWARDED_ALLOW_IPS", "proxies whose X-Forwarded-For is believed, by comma")
+        str, Option("MEMORY_FORWARDED_ALLOW_IPS", "addresses or networks of the proxies whose X-Forwarded-For counts")
     ] = "127.0.0.1"
     log_format: Annotated[LogFormat, Option("MEMORY_LOG_FORMAT", "how log lines look")] = LogFormat.HUMAN
     idle_exit: Annotated[
@@ -94,6 +106,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     local: bool = False
 
     def __post_init__(self) -> None:
+        trusted_proxies(self.forwarded_allow_ips)
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise InvalidError("MEMORY_API_KEY holds characters that no header can carry; use printable ASCII")
         if self.threads == 0:

@@ -13,8 +13,8 @@ _NO_KEY = frozenset({401, 403})
 _LATER = frozenset({408, 421, 425, 429})
 _LATER_CODES = frozenset(
     {
-        "unauthorized", "forbidden", "rate-limited", "unavailable", "model-unavailable", "storage-full", "internal",
-        "no-route", "method-not-allowed", "misdirected",
+        "unauthorized", "forbidden", "rate-limited", "unavailable", "model-unavailable", "storage-full", "quota",
+        "internal", "no-route", "method-not-allowed", "misdirected",
     }
 )  # fmt: skip
 _INTERNAL_ERROR = -32603

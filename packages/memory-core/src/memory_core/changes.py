@@ -32,11 +32,19 @@ class Action(StrEnum):
     IMPORT = "import"
 
 
+class Quota(Struct, frozen=True, kw_only=True):
+    """How many memories, and how many bytes of text, the memories that a key created may be; 0: any."""
+
+    max_memories: int = 0
+    max_bytes: int = 0
+
+
 class By(Struct, frozen=True, kw_only=True):
     """Who makes a change and why. `request` is the key by which the same request is known when it comes again.
 
-    A server fills in `key`, the caller's key by its hint, and takes no caller's word for it. `ago_s` is for how many
-    seconds the request waited on the way, such as on a laptop without a network: a memory was created that long ago.
+    A server fills in `key`, the caller's key by its hint, and its `quota`, and takes no caller's word for them. `ago_s`
+    is for how many seconds the request waited on the way, such as on a laptop without a network: a memory was created
+    that long ago.
     """
 
     client_id: str | None = None
@@ -44,6 +52,7 @@ class By(Struct, frozen=True, kw_only=True):
     reason: str | None = None
     request: str | None = None
     ago_s: int = 0
+    quota: Quota | None = None
 
     def __post_init__(self) -> None:
         checks.names(self, "client_id", "key", "reason")

@@ -12,6 +12,7 @@
     ├─ UnavailableError      503  unavailable        not now: starting, stopping, out of reach, in use by another
     │  └─ ModelUnavailableError   model-unavailable  the embedding model cannot be had
     ├─ StorageFullError      507  storage-full       below the floor of free disk; reads go on
+    │  └─ QuotaError         507  quota              the key keeps as much as it may; reads and deleting go on
     └─ InternalError         500  internal           our fault; the log has the traceback
 
 The same class is caught whether the engine is in this process or behind HTTP: `problem_of` and `error_of` are inverse.
@@ -78,6 +79,11 @@ class ModelUnavailableError(UnavailableError):
 
 class StorageFullError(MemoryServiceError):
     code, status, title = "storage-full", 507, "Disk full"
+
+
+class QuotaError(StorageFullError):
+    # Not 403, which says that the key never may: deleting something makes room, and what waits in an outbox fits then.
+    code, title = "quota", "Quota used up"
 
 
 class InternalError(MemoryServiceError):

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route as AsgiRoute
 
 from memory_core.backups import Backups
+from memory_core.changes import Quota
 from memory_core.diagnosis import Doctor
 from memory_core.errors import InvalidError
 from memory_core.memories import Memories
@@ -171,7 +172,8 @@ def _methods_at(request: Request) -> list[str]:
 def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity: Activity) -> None:
     """From the inside out: the last one added is the first to see a request."""
     app.add_middleware(AccessMiddleware, doors=gate.doors)
-    app.add_middleware(LimitMiddleware, limits=gate.limits)
+    quota = Quota(max_memories=settings.quota_memories, max_bytes=settings.quota_bytes)
+    app.add_middleware(LimitMiddleware, limits=gate.limits, quota=quota)
     app.add_middleware(AuthMiddleware, keyring=gate.keyring, doors=gate.doors, limits=gate.limits)
     app.add_middleware(AddressLimitMiddleware, limits=gate.limits)
     app.add_middleware(ActivityMiddleware, activity=activity)

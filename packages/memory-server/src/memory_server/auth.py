@@ -120,6 +120,7 @@ def caller_of(request: Request) -> Caller:
         reason=_claim(request.headers, "x-reason"),
         request=request.headers.get("idempotency-key"),
         ago_s=_seconds(request.headers.get("x-written-ago", "0")),
+        quota=request.state.quota,
     )
     return Caller(claims=claims, by=by)
 

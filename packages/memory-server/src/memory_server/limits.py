@@ -22,6 +22,7 @@ from slowapi import Limiter
 from slowapi.util import get_remote_address
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from memory_core.changes import Quota
 from memory_core.errors import InvalidError, RateLimitedError
 
 MAX_NAMES = 10_000
@@ -182,7 +183,7 @@ def kind_of(method: str, path: str) -> Kind:
 
 def is_free(scope: Scope) -> bool:
     """Watching a server costs its users nothing, and an answer that it is well no more than a refusal would."""
-    return scope["type"] != "http" or scope["path"] == "/health" or scope["path"].startswith("/health/")
+    return scope["type"] != "http" or f"{scope['path']}/".startswith("/health/")
 
 
 class AddressLimitMiddleware:
@@ -199,13 +200,25 @@ class AddressLimitMiddleware:
 
 
 class LimitMiddleware:
-    """Counts each request under its principal."""
+    """Counts each request under its principal, and leaves beside that one how much it may keep."""
 
-    def __init__(self, app: ASGIApp, *, limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, *, limits: Limits, quota: Quota) -> None:
         self.app = app
         self._limits = limits
+        self._quota = quota
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not is_free(scope):
-            self._limits.spend(kind_of(scope["method"], scope["path"]), scope["state"]["principal"].limited_as)
+            principal = scope["state"]["principal"]
+            self._limits.spend(kind_of(scope["method"], scope["path"]), principal.limited_as)
+            scope["state"]["quota"] = quota_of(principal.max_memories, principal.max_bytes, self._quota)
         await self.app(scope, receive, send)
+
+
+def quota_of(max_memories: int | None, max_bytes: int | None, default: Quota) -> Quota | None:
+    """What a key has of its own wins. Null where nothing is limited, so that nothing need be counted."""
+    quota = Quota(
+        max_memories=default.max_memories if max_memories is None else max_memories,
+        max_bytes=default.max_bytes if max_bytes is None else max_bytes,
+    )
+    return quota if quota != Quota() else None

@@ -94,6 +94,12 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
             "requests of an address, whatever their keys, or off; unset: 1200/minute, or off if reads or writes are",
         ),
     ] = None
+    quota_memories: Annotated[
+        int, Option("MEMORY_QUOTA_MEMORIES", "most memories that a key may keep; 0: any number"), Meta(ge=0)
+    ] = 0
+    quota_bytes: Annotated[
+        int, Option("MEMORY_QUOTA_BYTES", "most bytes of text that the memories of a key may be; 0: any"), Meta(ge=0)
+    ] = 0
     max_body_bytes: Annotated[int, Option("MEMORY_MAX_BODY_BYTES", "largest request"), Meta(ge=1024)] = 1 << 20
     max_import_bytes: Annotated[int, Option("MEMORY_MAX_IMPORT_BYTES", "largest import"), Meta(ge=1024)] = 2 << 30
     forwarded_allow_ips: Annotated[

@@ -16,6 +16,7 @@ from memory_core.engine.changing import act, new_batch
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.once import answered, file_fingerprint, keep
 from memory_core.engine.ports import Act, Rows, Transaction
+from memory_core.engine.quotas import refuse_growth
 from memory_core.engine.threads import Threads
 from memory_core.engine.writing import Writing
 from memory_core.memories import AS_IT_IS, WHOLE, Progress
@@ -68,26 +69,28 @@ class Moving(Writing):
             return work(tx)
 
     async def _imported(self, path: Path, query: ImportQuery, progress: Progress | None, by: By) -> ImportReport:
-        forecast = await self._forecast(path, query)
+        forecast = await self._forecast(path, query, by)
         if query.dry_run or not forecast.imported:
             return forecast
         done_as = act(Action.IMPORT, self._clock(), by, new_batch(Action.IMPORT))
         report = ImportReport(imported=0, unchanged=0, batch_id=done_as.batch_id, remarks=forecast.remarks)
         done = 0
         async for batch in self._incoming(path, query):
-            report = transfer.together(report, await self._threads.write(self._take_in, batch, done_as, query))
+            report = transfer.together(report, await self._threads.write(self._take_in, batch, done_as, query, by))
             done += len(batch.entries)
             if progress is not None:
                 progress(done, None)
         self._embeddings.notify()
         return report
 
-    async def _forecast(self, path: Path, query: ImportQuery) -> ImportReport:
+    async def _forecast(self, path: Path, query: ImportQuery, by: By) -> ImportReport:
+        """Raises QuotaError where that would be more than `by` may keep."""
         remarks: list[str] = []
         report = ImportReport(imported=0, unchanged=0, dry_run=query.dry_run)
         forecast = transfer.Forecast(self._store, query)
         async for batch in self._incoming(path, query, remarks.append):
             report = transfer.together(report, await self._threads.read(forecast.of, batch))
+        await self._threads.read(refuse_growth, self._store, by, forecast.growth)
         return replace(report, remarks=tuple(remarks))
 
     async def _incoming(
@@ -97,5 +100,10 @@ class Moving(Writing):
         while batch := await self._threads.read(next, batches, None):
             yield batch
 
-    def _take_in(self, batch: transfer.Incoming, done_as: Act, query: ImportQuery) -> ImportReport:
-        return transfer.take_in(self._store, batch, self._embeddings.model, done_as, query)
+    def _take_in(self, batch: transfer.Incoming, done_as: Act, query: ImportQuery, by: By) -> ImportReport:
+        if by.quota is not None:  # other requests of the key may have had their turn since the forecast
+            once_more = transfer.Forecast(self._store, query)
+            once_more.of(batch)
+            refuse_growth(self._store, by, once_more.growth)
+        has_quota = by.quota is not None
+        return transfer.take_in(self._store, batch, self._embeddings.model, done_as, query, as_own=has_quota)

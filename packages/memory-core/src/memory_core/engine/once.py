@@ -13,6 +13,7 @@ import msgspec
 
 from memory_core.changes import By
 from memory_core.engine.ports import Answer, Rows, Transaction
+from memory_core.engine.quotas import refuse_change
 from memory_core.errors import InvalidError
 
 T = TypeVar("T")
@@ -24,13 +25,14 @@ REMEMBERED = timedelta(days=90)
 def once(store: Rows, by: By, asked: object, kind: type[T], work: Callable[[Transaction], T], *, at: datetime) -> T:
     """`work`, or the answer that a request with the key of `by` was given. `asked` is all that the request says.
 
-    Raises InvalidError where that was another request.
+    Raises InvalidError where that was another request, QuotaError where `by` may not keep so much.
     """
     with store.transaction() as tx:
         known = answered(tx, by, asked, kind)
         if known is not None:
             return known
         result = work(tx)
+        refuse_change(store, tx, by)
         keep(tx, by, asked, result, at)
         return result
 

@@ -198,6 +198,16 @@ class Counts(Struct, frozen=True, kw_only=True):
     by_project: dict[str, int]
 
 
+class Usage(Struct, frozen=True, kw_only=True):
+    """What is kept for a key: the memories that it created and that are not in the trash, and the bytes of their text.
+
+    Who changed them since does not matter, and what they were before does not count.
+    """
+
+    memories: int
+    content_bytes: int
+
+
 class Transaction(Protocol):
     """Reads and writes of one moment: all of it is durable when it ends, or none of it is.
 
@@ -291,6 +301,10 @@ class Transaction(Protocol):
 
     def compared(self, memory_ids: Sequence[str]) -> None: ...
 
+    def usage(self, key: str) -> Usage:
+        """As it is within the transaction by now."""
+        ...
+
     def answer(self, key: str) -> Answer | None: ...
 
     def keep_answer(self, key: str, answer: Answer, at: datetime) -> None: ...
@@ -341,6 +355,10 @@ class Rows(Protocol):
         ...
 
     def counts(self, scope: Scope) -> Counts: ...
+
+    def usage(self, key: str) -> Usage:
+        """Of all projects."""
+        ...
 
     def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
         """How many fit, and the newest of them. `content_contains` is no pattern, and has no case."""

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from memory_core.changes import Revision
 from memory_core.engine import lexical
-from memory_core.engine.ports import Act, EmbeddedEntry, ModelIdentity, Past, Rows, Vectors
+from memory_core.engine.ports import Act, EmbeddedEntry, ModelIdentity, Past, Rows, Usage, Vectors
 from memory_core.engine.redaction.vetting import Vetting
 from memory_core.memories import Progress
 from memory_core.types import ExportQuery, FileFormat, ImportQuery, ImportReport, Memory
@@ -47,24 +47,42 @@ def incoming(batches: Iterator[list[EmbeddedEntry]], query: ImportQuery, vetting
         yield Incoming([entry for entry, _ in cleared], redacted, vetting)
 
 
-def take_in(store: Rows, batch: Incoming, model: ModelIdentity | None, act: Act, query: ImportQuery) -> ImportReport:
-    """Insert what is not here, with vectors of `model` if that is in use; other memories are embedded anew."""
+def take_in(
+    store: Rows,
+    batch: Incoming,
+    model: ModelIdentity | None,
+    act: Act,
+    query: ImportQuery,
+    *,
+    as_own: bool = False,
+) -> ImportReport:
+    """Insert what is not here, with vectors of `model` if that is in use; other memories are embedded anew.
+
+    `as_own`: whatever keys the file names, all of it was done by the key of `act`.
+    """
+    key = act.key if as_own else None
     known = store.import_entries(
         [(lexical.entry(each.memory), _vectors(each, model)) for each in batch.entries],
         model=model,
         act=act,
-        pasts={each.memory.id: _past(each.history) for each in batch.entries if each.history},
+        pasts={
+            each.memory.id: _past(each.history, key) for each in batch.entries if each.history
+        },
     )
     return _report(batch, known, query)
 
 
 class Forecast:
-    """What an import would do, batch by batch, with nothing done. Raises nothing: what can be read can be taken in."""
+    """What an import would do, batch by batch, with nothing done. Raises nothing: what can be read can be taken in.
+
+    `growth` is how much more would be kept.
+    """
 
     def __init__(self, store: Rows, query: ImportQuery) -> None:
         self._store = store
         self._query = query
         self._incoming: dict[str, Memory] = {}
+        self.growth = Usage(memories=0, content_bytes=0)
 
     def of(self, batch: Incoming) -> ImportReport:
         ids = [each.memory.id for each in batch.entries]
@@ -74,9 +92,15 @@ class Forecast:
             earlier = here.get(each.memory.id) or self._incoming.get(each.memory.id)
             if earlier is None:
                 self._incoming[each.memory.id] = each.memory
+                self._grow(each.memory)
             else:
                 known.append(earlier)
         return _report(batch, known, self._query)
+
+    def _grow(self, memory: Memory) -> None:
+        if memory.deleted_at is None:
+            size = self.growth.content_bytes + len(memory.content.encode())
+            self.growth = Usage(memories=self.growth.memories + 1, content_bytes=size)
 
 
 def together(first: ImportReport, second: ImportReport) -> ImportReport:
@@ -126,8 +150,8 @@ def _placed(entry: EmbeddedEntry, project_id: str) -> EmbeddedEntry:
     return structs.replace(entry, memory=placed(entry.memory), history=tuple(history))
 
 
-def _past(history: Sequence[Revision]) -> Past:
-    now, *before = history
+def _past(history: Sequence[Revision], key: str | None) -> Past:
+    now, *before = history if key is None else [structs.replace(each, key=key) for each in history]
     return Past(act=_act(now), states=[(lexical.entry(each.memory), _act(each)) for each in before])
 
 

@@ -18,6 +18,7 @@ from memory_core.engine.ports import (
     Probe,
     Rows,
     Transaction,
+    Usage,
     Vectors,
 )
 from memory_core.engine.reach.reach import Reach
@@ -61,6 +62,10 @@ class ReachedRows:
 
     def counts(self, scope: Scope) -> Counts:
         return self._whole.counts(self._reach.narrowed(scope))
+
+    def usage(self, key: str) -> Usage:
+        """Of all projects: it is what the key itself has kept."""
+        return self._whole.usage(key)
 
     def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
         return self._whole.matching(self._reach.narrowed(scope), content_contains=content_contains, limit=limit)

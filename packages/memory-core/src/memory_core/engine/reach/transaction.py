@@ -5,7 +5,7 @@ from datetime import datetime
 
 from memory_core.changes import Action, Alike, Revision
 from memory_core.engine import ids
-from memory_core.engine.ports import Act, Answer, Entry, Latest, Transaction
+from memory_core.engine.ports import Act, Answer, Entry, Latest, Transaction, Usage
 from memory_core.engine.reach.reach import Reach, refuse, unknown
 from memory_core.errors import NotFoundError
 from memory_core.types import Memory, Scope
@@ -108,6 +108,10 @@ class ReachedTransaction:
 
     def compared(self, memory_ids: Sequence[str]) -> None:
         self._whole.compared(memory_ids)
+
+    def usage(self, key: str) -> Usage:
+        """As `ReachedRows.usage`."""
+        return self._whole.usage(key)
 
     def answer(self, key: str) -> Answer | None:
         """Each key has its own."""

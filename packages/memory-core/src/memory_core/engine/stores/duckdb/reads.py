@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from memory_core.engine.ports import Counts
+from memory_core.engine.ports import Counts, Usage
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, from_timestamp, memory_of, to_timestamp
 from memory_core.engine.stores.duckdb.scope import OF_PROJECTS, Condition, condition, containing, of_projects
@@ -35,6 +35,20 @@ NEXT_EXPIRY = "SELECT min(expires_at) FROM memories WHERE deleted_at IS NULL"
 COUNT = "SELECT count(*) FROM {scope}"
 COUNT_BY = "SELECT coalesce({column}, ''), count(*) FROM {scope} GROUP BY ALL ORDER BY ALL"
 COUNT_EMBEDDED = "SELECT count(*) FROM {scope} AND doc IN (SELECT doc FROM {vectors})"
+# Who made the earliest state that is kept: an import may bring a memory that begins with a later one than the first.
+# In two halves, each of which begins with the states of the key, so that those of others cost next to nothing.
+USAGE = """
+WITH begun AS (
+    SELECT id FROM revisions AS state WHERE by_key = $key
+        AND NOT EXISTS (FROM revisions AS before WHERE before.id = state.id AND before.revision < state.revision)
+)
+SELECT count(*), coalesce(sum(size), 0) FROM (
+    SELECT strlen(content) AS size FROM memories WHERE by_key = $key AND deleted_at IS NULL
+        AND NOT EXISTS (FROM revisions WHERE revisions.id = memories.id)
+    UNION ALL
+    SELECT strlen(content) FROM memories WHERE deleted_at IS NULL AND id IN (FROM begun)
+)
+"""
 
 
 def row_by_id(cursor: Cursor, memory_id: str) -> tuple[Memory, int, bytes]:
@@ -123,6 +137,11 @@ def counts(cursor: Cursor, live: Condition, in_trash: Condition) -> Counts:
         by_client=by["client_id"],
         by_project=by["project_id"],
     )
+
+
+def usage(cursor: Cursor, key: str) -> Usage:
+    memories, content_bytes = cursor.execute(USAGE, {"key": key}).fetchall()[0]
+    return Usage(memories=memories, content_bytes=int(content_bytes))
 
 
 def _and(where: Condition, sql: str, values: dict[str, Any]) -> Condition:

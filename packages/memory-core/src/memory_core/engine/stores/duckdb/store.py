@@ -25,6 +25,7 @@ from memory_core.engine.ports import (
     Pending,
     Probe,
     StoreOptions,
+    Usage,
     Vectors,
 )
 from memory_core.engine.stores.duckdb import (
@@ -127,6 +128,10 @@ class DuckDBStore:
         live, in_trash = condition(scope), condition(_scope(scope, trashed=True))
         with self._db.read() as cursor:
             return reads.counts(cursor, live, in_trash)
+
+    def usage(self, key: str) -> Usage:
+        with self._db.read() as cursor:
+            return reads.usage(cursor, key)
 
     def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
         with self._db.read() as cursor:

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from memory_core.changes import Alike, Revision
-from memory_core.engine.ports import Act, Answer, Entry, Latest
+from memory_core.engine.ports import Act, Answer, Entry, Latest, Usage
 from memory_core.engine.stores.duckdb import answers, links, reads, removal, revisions, writes
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.scope import Condition
@@ -85,6 +85,9 @@ class DuckDBTransaction:
 
     def compared(self, memory_ids: Sequence[str]) -> None:
         links.compared(self._cursor, memory_ids)
+
+    def usage(self, key: str) -> Usage:
+        return reads.usage(self._cursor, key)
 
     def answer(self, key: str) -> Answer | None:
         return answers.read(self._cursor, key)

@@ -138,17 +138,29 @@ async def test_an_import_that_does_not_fit_is_refused_before_anything_of_it_is_t
 
 
 async def test_a_file_cannot_say_that_another_key_keeps_it(service: MemoryService, tmp_path: Path) -> None:
-    """Its history names keys: of one that may keep no more, every state counts as its own."""
+    """Its history names keys; whoever is no admin would let others pay, and be blamed."""
     async with opened(tmp_path / "there") as there:
         memory = await there.add(NewMemory(content="before"), by=By(key="another"))
         await there.update(memory.id, MemoryPatch(content="after"), by=By(key="another"))
         await there.export_file(tmp_path / "file")
-    by = By(key="one", quota=Quota(max_memories=1))
+    by = By(key="one", quota=Quota(max_memories=1), vouches=False)
 
     await service.import_file(tmp_path / "file", by=by)
 
     assert {one.key for one in (await service.history(memory.id)).revisions} == {"one"}
     await refused(service.add(NewMemory(content="one more"), by=by))
+
+
+async def test_an_admin_brings_back_who_did_what(service: MemoryService, tmp_path: Path) -> None:
+    async with opened(tmp_path / "there") as there:
+        memory = await there.add(NewMemory(content="before"), by=By(key="another"))
+        await there.update(memory.id, MemoryPatch(content="after"), by=By(key="another"))
+        await there.export_file(tmp_path / "file")
+
+    await service.import_file(tmp_path / "file", by=FREELY)
+
+    assert {one.key for one in (await service.history(memory.id)).revisions} == {"another"}
+    await refused(service.add(NewMemory(content="more"), by=By(key="another", quota=Quota(max_memories=1))))
 
 
 AMOUNT = st.integers(0, 50)

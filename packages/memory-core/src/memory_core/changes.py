@@ -44,7 +44,8 @@ class By(Struct, frozen=True, kw_only=True):
 
     A server fills in `key`, the caller's key by its hint, and its `quota`, and takes no caller's word for them. `ago_s`
     is for how many seconds the request waited on the way, such as on a laptop without a network: a memory was created
-    that long ago.
+    that long ago. Where it does not vouch (`vouches`), all that a file it imports has was done by `key`, whatever keys
+    the file names.
     """
 
     client_id: str | None = None
@@ -53,6 +54,7 @@ class By(Struct, frozen=True, kw_only=True):
     request: str | None = None
     ago_s: int = 0
     quota: Quota | None = None
+    vouches: bool = True
 
     def __post_init__(self) -> None:
         checks.names(self, "client_id", "key", "reason")

@@ -121,6 +121,7 @@ def caller_of(request: Request) -> Caller:
         request=request.headers.get("idempotency-key"),
         ago_s=_seconds(request.headers.get("x-written-ago", "0")),
         quota=request.state.quota,
+        vouches=principal.level is Level.ADMIN,
     )
     return Caller(claims=claims, by=by)
 

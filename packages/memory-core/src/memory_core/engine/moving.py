@@ -105,5 +105,4 @@ class Moving(Writing):
             once_more = transfer.Forecast(self._store, query)
             once_more.of(batch)
             refuse_growth(self._store, by, once_more.growth)
-        has_quota = by.quota is not None
-        return transfer.take_in(self._store, batch, self._embeddings.model, done_as, query, as_own=has_quota)
+        return transfer.take_in(self._store, batch, self._embeddings.model, done_as, query, as_own=not by.vouches)

@@ -37,6 +37,8 @@ def tool(text: str, code: str | None = None) -> dict[str, Any]:
         (400, problem("malformed"), REFUSED),
         (413, problem("too-large"), REFUSED),
         (413, HTML, REFUSED),
+        (507, problem("quota"), REFUSED),
+        (200, tool("this key keeps all it may", "quota"), REFUSED),
         (200, tool("no memory 1a2b", "not-found"), REFUSED),
         (200, tool("a code of the future", "of-the-future"), REFUSED),
         (200, {"jsonrpc": "2.0", "id": 1, "error": {"code": -32602, "message": "no tool x"}}, REFUSED),

@@ -13,8 +13,8 @@ _NO_KEY = frozenset({401, 403})
 _LATER = frozenset({408, 421, 425, 429})
 _LATER_CODES = frozenset(
     {
-        "unauthorized", "forbidden", "rate-limited", "unavailable", "model-unavailable", "storage-full", "quota",
-        "internal", "no-route", "method-not-allowed", "misdirected",
+        "unauthorized", "forbidden", "rate-limited", "unavailable", "model-unavailable", "storage-full", "internal",
+        "no-route", "method-not-allowed", "misdirected",
     }
 )  # fmt: skip
 _INTERNAL_ERROR = -32603
@@ -38,7 +38,9 @@ def verdict(name: str, status: int, headers: dict[str, str], body: bytes) -> Ver
     if status in _NO_KEY:
         said = f"{name} does not accept the key; set MEMORY_API_KEY to its key{_because(document)}"
         return Verdict(LATER, said, no_key=True)
-    if status in _LATER or status >= 500:
+    is_quota = document is not None and document.get("code") == "quota"
+    # A used-up quota is for the caller to see to, and what deletes something must not wait behind what does not fit.
+    if status in _LATER or (status >= 500 and not is_quota):
         said = f"{name} answered with status {status}{_because(document)}"
         return Verdict(LATER, said, pause_s=_seconds(headers.get("retry-after", "")))
     if status == 413:  # mostly a proxy's word, and never another one

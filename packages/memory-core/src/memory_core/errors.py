@@ -82,7 +82,7 @@ class StorageFullError(MemoryServiceError):
 
 
 class QuotaError(StorageFullError):
-    # Not 403, which says that the key never may: deleting something makes room, and what waits in an outbox fits then.
+    # Not 403, which says that the key never may: deleting something makes room.
     code, title = "quota", "Quota used up"
 
 

@@ -90,6 +90,22 @@ def test_an_address_is_limited_whatever_keys_it_brings(tmp_path: Path) -> None:
         assert ask("198.51.100.8", authorization="Bearer k") == 200
 
 
+def test_each_key_is_limited_by_itself_wherever_it_comes_from(tmp_path: Path) -> None:
+    with serving(tmp_path, limit_reads="2/minute") as server:
+        admin = {"X-API-Key": "k"}
+        keys = [
+            httpx.post(f"{server.url}/admin/keys", json={"name": name}, headers=admin).json()["key"]
+            for name in ("one", "two")
+        ]
+
+        def ask(key: str, came_by: str) -> int:
+            headers = {"X-API-Key": key, "X-Forwarded-For": came_by}
+            return httpx.get(f"{server.url}/memories", headers=headers).status_code
+
+        assert [ask(keys[0], f"198.51.100.{number}") for number in range(3)] == [200, 200, 429]
+        assert [ask(keys[1], "198.51.100.0"), ask(keys[1], "198.51.100.0")] == [200, 200]
+
+
 @pytest.mark.parametrize("given", ["*", "127.0.0.1,*", "0.0.0.0/0", "::/0"])
 def test_nobody_can_be_told_to_believe_everyone(given: str) -> None:
     with pytest.raises(InvalidError, match="every caller could then choose the address"):

@@ -51,7 +51,7 @@ def test_no_answer_may_be_framed_stored_or_guessed_at(
     assert answer.status_code == status
     said = answer.headers
     assert said["x-content-type-options"] == "nosniff"
-    assert said["referrer-policy"] == "no-referrer"
+    assert said["referrer-policy"] == "same-origin"
     assert said["cross-origin-resource-policy"] == "same-origin"
     assert said["cache-control"].startswith("no-store")
     assert "frame-ancestors 'none'" in said["content-security-policy"]

@@ -17,7 +17,7 @@ KEY = {"X-API-Key": "k"}
 
 @pytest.fixture
 def http(tmp_path: Path) -> Iterator[httpx.Client]:
-    env = {"MEMORY_QUOTA_MEMORIES": "2", "MEMORY_QUOTA_BYTES": "50"}
+    env = {"MEMORY_QUOTA_MEMORIES": "2", "MEMORY_QUOTA_BYTES": "50", "MEMORY_LIMIT_WRITES": "off"}
     with (
         running_server(tmp_path / "data", api_key="k", env=env) as server,
         httpx.Client(base_url=server.url, headers=KEY, timeout=60) as client,
@@ -65,6 +65,40 @@ def test_text_that_is_too_much_is_refused_whole(http: httpx.Client) -> None:
     assert refused.status_code == 507
     assert "keeps 0 of at most 50 bytes" in refused.json()["detail"]
     assert json.loads(http.get("/memories").text)["memories"] == []
+
+
+def made(http: httpx.Client, **fields: object) -> dict[str, str]:
+    """The headers of a new key."""
+    return {"X-API-Key": http.post("/admin/keys", json=fields).json()["key"]}
+
+
+def test_a_key_may_have_a_quota_of_its_own_across_its_projects(http: httpx.Client) -> None:
+    small = made(http, name="small", max_memories=1, projects=["shop", "site"])
+    large = made(http, name="large", max_memories=10)
+
+    def keep(key: dict[str, str], content: str, project: str) -> int:
+        new = {"content": content, "project_id": project}
+        return http.post("/memories", json=new, headers=key).status_code
+
+    assert [keep(small, "first", "shop"), keep(small, "second", "site")] == [201, 507]
+    assert [keep(large, str(number), "shop") for number in range(4)] == [201] * 4
+
+
+def test_a_file_cannot_let_another_key_pay(http: httpx.Client) -> None:
+    """Its past says that the other did it; brought by a key that is no admin's, it was that key."""
+    victim, importer = made(http, name="victim"), made(http, name="importer")
+    kept = http.post("/memories", json={"content": "before"}, headers=victim).json()["id"]
+    http.patch(f"/memories/{kept}", json={"content": "after"}, headers=victim)
+    exported = http.get("/export", params={"format": "jsonl"}).text
+    assert "victim" in exported
+    copy = exported.replace(kept, "f" * len(kept))
+
+    taken = http.post("/import", content=copy, headers=importer | {"Content-Type": "application/jsonl"})
+
+    assert taken.json()["imported"] == 1, taken.text
+    history = http.get(f"/memories/{'f' * len(kept)}/history").json()["revisions"]
+    assert [one["key"] for one in history] == ["importer", "importer"]
+    assert http.post("/memories", json={"content": "another"}, headers=victim).status_code == 201
 
 
 def test_what_a_key_has_of_its_own_wins() -> None:

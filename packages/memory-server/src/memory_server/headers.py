@@ -15,8 +15,9 @@ NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancest
 
 HSTS = "max-age=31536000"
 LIMIT_FIELDS = ("ratelimit", "ratelimit-policy", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset")
-_ALWAYS = {"x-content-type-options": "nosniff", "referrer-policy": "no-referrer"}
 _UNLESS_SAID = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",  # with no-referrer, a form of a page of ours would come with `Origin: null`
     "content-security-policy": NOTHING,
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
@@ -58,7 +59,6 @@ def add_headers(headers: MutableHeaders, counted: list[Standing], *, is_https: b
     if headers.get("content-type", "").startswith("text/event-stream"):
         headers["cache-control"] = "no-store, no-transform"
         headers["x-accel-buffering"] = "no"  # nginx would keep events back until it has a bufferful
-    headers.update(_ALWAYS)
     for name, value in _UNLESS_SAID.items():
         headers.setdefault(name, value)
     if is_https:

@@ -5,6 +5,7 @@ Keyword: `content ILIKE '%question%'`. Meaning: `list_cosine_similarity` over ev
 """
 
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -43,7 +44,16 @@ SEMANTIC = f"""
 SELECT {COLUMNS}, list_cosine_similarity(embedding, $vector::FLOAT[]) AS cosine FROM memories
 WHERE embedding IS NOT NULL ORDER BY cosine DESC LIMIT $pool
 """
-CERTAINTY, QUALITY = 5, 6
+CERTAINTY, QUALITY, WIDTH = 5, 6, 8  # places in COLUMNS, and how many there are
+# What it looks for before it inserts: what says the same already. It is told of, and inserted beside it.
+ALIKE = """
+SELECT id, list_cosine_similarity(embedding, $vector::FLOAT[]) AS cosine FROM memories
+WHERE embedding IS NOT NULL AND cosine > 0.85 ORDER BY cosine DESC LIMIT 3
+"""
+ONE = f"SELECT {COLUMNS} FROM memories WHERE id = $id"
+NEWEST = f"SELECT {COLUMNS} FROM memories WHERE project_id = $project ORDER BY created_at DESC LIMIT $limit"
+
+Row = tuple[Any, ...]  # Any: as DuckDB gives it, in the order of COLUMNS
 
 
 class PlainMemories:
@@ -80,6 +90,9 @@ class PlainMemories:
 
     def search(self, text: str, vector: NDArray[np.float32], *, limit: int) -> list[str]:
         """Ids, best first."""
+        return [row[0] for row in self.hits(text, vector, limit=limit)]
+
+    def hits(self, text: str, vector: NDArray[np.float32], *, limit: int) -> list[Row]:
         by_words = self._connection.execute(KEYWORD, {"text": text, "pool": 2 * limit}).fetchall()
         by_meaning = self._connection.execute(SEMANTIC, {"vector": vector.tolist(), "pool": 2 * limit}).fetchall()
         scores: dict[str, float] = {}
@@ -87,7 +100,17 @@ class PlainMemories:
             for rank, row in enumerate(rows):
                 weight = 0.5 + 0.3 * row[QUALITY] + 0.2 * row[CERTAINTY]
                 scores[row[0]] = scores.get(row[0], 0.0) + weight * 0.5 / (60 + rank + 1)
-        return sorted(scores, key=lambda memory_id: -scores[memory_id])[:limit]
+        found = {row[0]: row[:WIDTH] for row in (*by_words, *by_meaning)}
+        return [found[memory_id] for memory_id in sorted(scores, key=lambda memory_id: -scores[memory_id])[:limit]]
+
+    def alike(self, vector: NDArray[np.float32]) -> list[str]:
+        return [row[0] for row in self._connection.execute(ALIKE, {"vector": vector.tolist()}).fetchall()]
+
+    def get(self, memory_id: str) -> Row | None:
+        return self._connection.execute(ONE, {"id": memory_id}).fetchone()
+
+    def newest(self, project_id: str, *, limit: int) -> list[Row]:
+        return self._connection.execute(NEWEST, {"project": project_id, "limit": limit}).fetchall()
 
     def close(self) -> None:
         self._connection.close()

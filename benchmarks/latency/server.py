@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[2]
 KEY = "benchmark"
 _READY = re.compile(r"listening on http://([\w.]+):(\d+)")
 _START_S = 120.0
@@ -22,19 +23,23 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    def __init__(self, data_dir: Path, models: Path) -> None:
-        """Returns when it answers; `listening_s` after the process was started. The model may still be loading."""
+    def __init__(self, data_dir: Path, models: Path, *, program: str = "memory_server") -> None:
+        """Returns when it answers; `listening_s` after the process was started. The model may still be loading.
+
+        `program` is the module that is run; it takes the same flags, and says the same when it listens.
+        """
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MEMORY_", "OPENBLAS_"))}
         settings = {
             "MEMORY_API_KEY": KEY,
             "MEMORY_LIMIT_READS": "off",
             "MEMORY_LIMIT_WRITES": "off",
             "MEMORY_MODEL_DOWNLOAD": "false",
-            "MEMORY_MODEL_CACHE": str(models),
+            "MEMORY_MODEL_CACHE": str(models.resolve()),
         }
         started = time.perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "memory_server", "--port", "0", "--data-dir", str(data_dir)],
+            [sys.executable, "-m", program, "--port", "0", "--data-dir", str(data_dir.resolve())],
+            cwd=ROOT,  # where programs of these benchmarks are found
             env=clean | settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -47,11 +52,15 @@ class Server:
         found = next((match for line in self._process.stdout if (match := _READY.search(line))), None)
         watchdog.cancel()
         if found is None:
-            raise RuntimeError(f"memory-server ended with {self._process.wait()} before it was ready")
+            raise RuntimeError(f"{program} ended with {self._process.wait()} before it was ready")
         self._address = found[1], int(found[2])
         with self.connected() as client:
             client.get("/health")
         self.listening_s = time.perf_counter() - started
+
+    @property
+    def port(self) -> int:
+        return self._address[1]
 
     @contextlib.contextmanager
     def connected(self) -> Iterator["Client"]:
@@ -71,6 +80,10 @@ class Server:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return int(status.partition(f"{name}:")[2].split()[0]) / 1024
 
+    def forget_peak(self) -> None:
+        """`VmHWM` begins anew at what it is now."""
+        Path(f"/proc/{self._process.pid}/clear_refs").write_text("5")
+
     def settle(self) -> None:
         """Until the model is there and everything has its embedding."""
         with self.connected() as client:
@@ -79,6 +92,10 @@ class Server:
                 if embedding["state"] == "ready" and not embedding["pending"]:
                     return
                 time.sleep(0.1)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
     def close(self) -> None:
         self._process.terminate()

@@ -1,0 +1,1 @@
+"""What many clients at once do to a server: see `__main__`."""

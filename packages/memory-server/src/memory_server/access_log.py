@@ -9,6 +9,7 @@ import time
 from urllib.parse import quote
 
 import msgspec
+from h11 import LocalProtocolError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memory_server.settings import LogFormat
@@ -31,6 +32,19 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(line).decode()
 
 
+class OnlyOurFaults(logging.Filter):
+    """Without the traceback of an answer to a caller who broke HTTP in the middle: a line of uvicorn's says so already.
+
+    Else anybody could fill the log, at a hundred lines for one request.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, BaseExceptionGroup):
+            return error.split(LocalProtocolError)[1] is not None
+        return not isinstance(error, LocalProtocolError)
+
+
 def configure_logging(kind: LogFormat) -> None:
     """Everything to standard error, in UTC. Libraries speak up only from warnings on."""
     if kind is LogFormat.JSON:
@@ -40,6 +54,7 @@ def configure_logging(kind: LogFormat) -> None:
         formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(OnlyOurFaults())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for ours in ("memory_server", "memory_core"):
         logging.getLogger(ours).setLevel(logging.INFO)

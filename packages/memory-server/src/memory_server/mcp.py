@@ -16,13 +16,13 @@ from mcp.server.caching import CacheHint
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from sse_starlette.sse import AppStatus
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from memory_core.errors import InternalError, MemoryServiceError
 from memory_core.memories import Memories
 from memory_server import __version__
 from memory_server.auth import caller_of
-from memory_server.decoding import to_struct
+from memory_server.decoding import read_body, to_struct
 from memory_server.limits import Limits
 from memory_server.problems import method_not_allowed
 from memory_server.tools import INSTRUCTIONS, TOOLS, Tool
@@ -60,6 +60,7 @@ class McpEndpoint:
         self._listed = mcp_types.ListToolsResult(tools=[_described(tool) for tool in TOOLS])
         # Answers are plain JSON unless a call takes long: then the SDK keeps the connection alive with a stream.
         self._manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=max_body_bytes)
+        self._max_body_bytes = max_body_bytes
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -70,7 +71,9 @@ class McpEndpoint:
         if scope["method"] != "POST":
             # The SDK would hold a GET open for ever, for messages that a server without sessions never sends.
             raise method_not_allowed(scope["method"], "POST")
-        await self._manager.handle_request(scope, receive, send)
+        # Read here, because the SDK answers a body that is too long in plain text, and one that broke off with a 500.
+        body = await read_body(Request(scope, receive), max_bytes=self._max_body_bytes)
+        await self._manager.handle_request(scope, _given(body, receive), send)
 
     async def _list(self, _: CallContext, __: mcp_types.PaginatedRequestParams | None) -> mcp_types.ListToolsResult:
         return self._listed
@@ -99,6 +102,16 @@ class McpEndpoint:
         # Some models send null for what they leave out.
         given = {name: value for name, value in arguments.items() if value is not None}
         return await tool.run(self._memories(request), to_struct(given, tool.arguments), caller_of(request))
+
+
+def _given(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that has `body` first, and then what comes after it: that the caller left."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Message:
+        return first.pop() if first else await receive()
+
+    return next_message
 
 
 def _described(tool: Tool) -> mcp_types.Tool:

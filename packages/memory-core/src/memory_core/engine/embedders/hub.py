@@ -38,7 +38,9 @@ def cached(repository: str) -> Path | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        return Path(snapshot_download(repository, local_files_only=True))
+        # bandit wants a revision of what is downloaded; here nothing is.
+        folder = snapshot_download(repository, local_files_only=True)  # nosec B615
+        return Path(folder)
     except (OSError, HFValidationError):  # not there, not readable, or no name that a hub could have
         return None
 

@@ -4,6 +4,7 @@ On the service and over REST; through the MCP tools where one exists. That the r
 `test_lives`.
 """
 
+import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -417,6 +418,17 @@ async def test_what_is_nearly_the_same_is_kept_and_named(memories: Memories) -> 
     (alike,) = second.alike
     assert (alike.memory_id[:8], alike.kind, alike.differences) == (first.id[:8], Kind.DIFFERS, ("8000 → 9000",))
     assert len(await found(memories, "API server")) == 2
+
+
+async def test_of_those_that_come_at_once_each_knows_all_that_were_kept_before(memories: Memories) -> None:
+    """What is like a new memory is looked for beside the writes of others, and must not miss one of them for that."""
+    ports = (8000, 9000, 7000)
+
+    kept = await asyncio.gather(
+        *(memories.add(NewMemory(content=f"The API server listens on port {port}")) for port in ports)
+    )
+
+    assert sorted(len(one.alike) for one in kept) == [0, 1, 2]
 
 
 @needs("review", "settle")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from memory_core.changes import Alike
+from memory_core.engine.arriving import Arrival
 from memory_core.engine.likeness import Likeness, compare
 from memory_core.engine.ports import Candidate, QueryVector, Rows
 from memory_core.engine.searching import probe_of
@@ -34,8 +35,36 @@ class Alikes(Struct, frozen=True):
             for each in _best(found)
             if each.memory.id != new.id
         ]
-        alike = [_alike(memory, like) for memory, like in pairs if like is not None]
-        return tuple(sorted(alike, key=lambda one: -one.similarity)[:MOST])
+        return _most([_alike(memory, like) for memory, like in pairs if like is not None])
+
+
+def with_arrived(
+    found: Sequence[Alike], new: Memory, vector: QueryVector | None, arrived: Sequence[Arrival]
+) -> tuple[Alike, ...]:
+    """`found`, and what was kept since the search for it began."""
+    known = {one.memory_id for one in found}
+    others = [each for each in arrived if each.memory.project_id == new.project_id and each.memory.id not in known]
+    if not others:
+        return tuple(found)
+    noise = 0.0 if vector is None else vector.noise
+    nearest = sorted(((_nearness(new, vector, each), each.memory) for each in others), key=lambda one: -one[0])
+    pairs = [
+        (memory, compare(new.content, memory.content, cosine=None if vector is None else near, noise=noise))
+        for near, memory in nearest[:CANDIDATES]
+    ]
+    return _most([*found, *(_alike(memory, like) for memory, like in pairs if like is not None)])
+
+
+def _nearness(new: Memory, vector: QueryVector | None, other: Arrival) -> float:
+    """The cosine; where a vector is missing, the share of words in common."""
+    if vector is not None and other.vector is not None and other.vector.model == vector.model:
+        return float(vector.numbers @ other.vector.numbers)
+    one, two = set(new.content.split()), set(other.memory.content.split())
+    return len(one & two) / max(1, min(len(one), len(two)))
+
+
+def _most(alike: Sequence[Alike]) -> tuple[Alike, ...]:
+    return tuple(sorted(alike, key=lambda one: -one.similarity)[:MOST])
 
 
 def _best(found: Sequence[Candidate]) -> list[Candidate]:

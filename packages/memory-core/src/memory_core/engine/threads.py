@@ -9,16 +9,21 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from memory_core.engine.arriving import Arrivals
 from memory_core.errors import UnavailableError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 _READERS = 4
 
 
 class Threads:
+    """One for each store, whoever reads and writes it; `arrivals` are what is written beside those who read."""
+
     def __init__(self) -> None:
+        self.arrivals = Arrivals()
         # Writes of their own: a long import must not keep searches waiting, nor the other way round.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="memory-writer")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="memory-reader")
@@ -29,10 +34,15 @@ class Threads:
     async def write(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         return await _in(self._writer, functools.partial(function, *args, **named))
 
+    async def read_then_write(self, read: Callable[[], T], write: Callable[[T], R]) -> R:
+        """`write` is given what `read` found; once begun, both are done, whatever happens in between."""
+        writing = await _in(self._readers, lambda: self._writer.submit(write, read()))
+        return await asyncio.wrap_future(writing)
+
     def close(self) -> None:
         """Let what has begun come to its end. Later calls raise UnavailableError."""
+        self._readers.shutdown()  # first: what is read there may be about to be written
         self._writer.shutdown()
-        self._readers.shutdown()
 
 
 async def _in(threads: Executor, function: Callable[[], T]) -> T:

@@ -65,9 +65,7 @@ def take_in(
         [(lexical.entry(each.memory), _vectors(each, model)) for each in batch.entries],
         model=model,
         act=act,
-        pasts={
-            each.memory.id: _past(each.history, key) for each in batch.entries if each.history
-        },
+        pasts={each.memory.id: _past(each.history, key) for each in batch.entries if each.history},
     )
     return _report(batch, known, query)
 

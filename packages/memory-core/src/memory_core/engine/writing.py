@@ -4,9 +4,9 @@ A base of the service, so that each side fits a screen or two. What a verb does 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from msgspec import structs
 
@@ -22,7 +22,8 @@ from memory_core.changes import (
     UndoRequest,
 )
 from memory_core.engine import ids, lexical, undoing
-from memory_core.engine.alikes import Alikes
+from memory_core.engine.alikes import Alikes, with_arrived
+from memory_core.engine.arriving import Arrival
 from memory_core.engine.changing import Changes
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.once import once
@@ -44,6 +45,13 @@ class Sight(Protocol):
     def __call__(self, scope: ScopeT, /) -> ScopeT: ...
 
 
+class Found(NamedTuple):
+    """What is nearly the same as a new memory, and whether meaning was compared too."""
+
+    alike: tuple[Alike, ...]
+    compared: bool
+
+
 class Writing:
     def __init__(
         self,
@@ -62,6 +70,7 @@ class Writing:
         self._changes = Changes(clock, new_id)
         self._alikes = Alikes(store)
         self._vetting = Vetting(secrets)
+        self._arrivals = self._threads.arrivals
 
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
         if by.client_id is None:
@@ -71,32 +80,45 @@ class Writing:
         by = self._vetting.by(by)
         memory = self._changes.born(new, ago_s=by.ago_s)
         vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
-        kept = await self._threads.write(self._add, new, memory, vector, by, redacted)
+        with self._arrivals.looking() as began:
+            # What is like it is not looked for in the thread that writes: all others would wait for that.
+            kept = await self._threads.read_then_write(
+                lambda: self._alike(memory, vector),
+                lambda found: self._add(new, memory, vector, found, self._arrivals.since(began), by, redacted),
+            )
         self._embeddings.notify()
         return kept
 
     def _add(
-        self, new: NewMemory, memory: Memory, vector: QueryVector | None, by: By, redacted: tuple[str, ...]
+        self,
+        new: NewMemory,
+        memory: Memory,
+        vector: QueryVector | None,
+        found: Found,
+        arrived: Sequence[Arrival],
+        by: By,
+        redacted: tuple[str, ...],
     ) -> Kept:
-        self._sight()  # nothing is said to be like what is over
-        # Before the transaction: only this thread adds, so that what is found cannot be older than that.
-        alike, compared = self._alike(memory, vector)
+        alike = with_arrived(found.alike, memory, vector, arrived)
 
         def work(tx: Transaction) -> Kept:
             superseded = None if new.supersedes is None else self._resolve(new.supersedes)
-            kept = self._changes.add(tx, memory, by, supersedes=superseded, alike=alike)
-            if not compared and kept.outcome is not Outcome.UNCHANGED:
+            kept = self._changes.add(tx, memory, by, supersedes=superseded, alike=_still_here(tx, alike))
+            if not found.compared and kept.outcome is not Outcome.UNCHANGED:
                 tx.remember_uncompared([kept.id])
             return structs.replace(kept, redacted=redacted)
 
-        return once(self._store, by, ("add", new), Kept, self._timely(work), at=self._clock())
+        kept = once(self._store, by, ("add", new), Kept, self._timely(work), at=self._clock())
+        if kept.outcome is not Outcome.UNCHANGED:
+            self._arrivals.kept(kept, vector)
+        return kept
 
-    def _alike(self, memory: Memory, vector: QueryVector | None) -> tuple[tuple[Alike, ...], bool]:
-        """What is nearly the same, and whether meaning was compared too."""
+    def _alike(self, memory: Memory, vector: QueryVector | None) -> Found:
+        self._sight()  # nothing is said to be like what is over
         try:
-            return self._alikes.of(memory, vector), vector is not None
+            return Found(self._alikes.of(memory, vector), vector is not None)
         except ModelChangedError:
-            return self._alikes.of(memory, None), False
+            return Found(self._alikes.of(memory, None), False)
 
     async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Updated:
         cleared, redacted = self._vetting.patch(patch)
@@ -209,6 +231,14 @@ class Writing:
         if len(found) > 1 and found[0] != beginning:
             raise ids.ambiguous(beginning, found)
         return found[0]
+
+
+def _still_here(tx: Transaction, alike: Sequence[Alike]) -> Sequence[Alike]:
+    """Without those that went to the trash since they were found."""
+    if not alike:
+        return alike
+    here = {memory.id for memory in tx.among([one.memory_id for one in alike]) if memory.deleted_at is None}
+    return [one for one in alike if one.memory_id in here]
 
 
 def _as_it_is(scope: ScopeT, /) -> ScopeT:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from memory_core.errors import InvalidError, MemoryServiceError
 from memory_core.settings import add_flags, load_settings
-from memory_server import __version__, backup_command, export_model, keys_command, rollback
+from memory_server import __version__, backup_command, export_model, healthcheck, keys_command, rollback
 from memory_server.process import InUseError, run
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
 
@@ -21,6 +21,7 @@ COMMANDS = {
     backup_command.NAME: backup_command.run,
     rollback.NAME: rollback.run,
     keys_command.NAME: keys_command.run,
+    healthcheck.NAME: healthcheck.run,
 }
 _NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
 
@@ -60,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--local", action="store_true", help="for one machine: loopback, a free port, leaves when idle")
     add_flags(made, ServerSettings)
     commands = made.add_subparsers(dest="command", title="instead of serving", metavar="COMMAND")
-    for other in (export_model, backup_command, rollback, keys_command):
+    for other in (export_model, backup_command, rollback, keys_command, healthcheck):
         other.add_command(commands)
     return made
 

@@ -40,7 +40,7 @@ built=claude-memory-server:local
 kept_image=claude-memory-server:before
 default_volume=claude-memory-data
 # Compose takes these from the caller's environment before it looks into .env; here .env decides.
-unset MEMORY_IMAGE MEMORY_PUBLISH MEMORY_VOLUME MEMORY_FOLDER MEMORY_DOMAIN MEMORY_MEM_LIMIT COMPOSE_FILE COMPOSE_PROJECT_NAME
+unset MEMORY_IMAGE MEMORY_PUBLISH MEMORY_VOLUME MEMORY_FOLDER MEMORY_DOMAIN MEMORY_MEM_LIMIT MEMORY_KEY_FILE COMPOSE_FILE
 
 # --- what was asked for ---
 

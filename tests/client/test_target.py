@@ -72,6 +72,18 @@ def test_the_key_is_for_the_named_server_alone() -> None:
     assert (named.key, local.key) == ("k", None)
 
 
+def test_the_key_may_come_from_a_file(tmp_path: Path) -> None:
+    environ = {"MEMORY_SERVER": "http://memory.lan", "MEMORY_API_KEY_FILE": str(tmp_path / "key")}
+    with pytest.raises(SettingError, match=r"MEMORY_API_KEY_FILE names .*key, which cannot be read"):
+        resolve_target(environ, directory="/")
+
+    (tmp_path / "key").write_text("from the file\n")
+    assert resolve_target(environ, directory="/").key == "from the file"
+
+    with pytest.raises(SettingError, match="both MEMORY_API_KEY and MEMORY_API_KEY_FILE are set"):
+        resolve_target(environ | {"MEMORY_API_KEY": "k"}, directory="/")
+
+
 @pytest.mark.parametrize("key", ["two\nlines", "käse", "a\x00b"])
 def test_a_key_that_no_header_can_carry_is_one_sentence(key: str) -> None:
     with pytest.raises(SettingError, match="MEMORY_API_KEY holds a character") as error:

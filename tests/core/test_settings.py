@@ -102,6 +102,17 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_settings(Example, {"EXAMPLE_KEY_FILE": str(tmp_path / "missing")})
 
 
+def test_a_secret_can_be_a_systemd_credential_of_its_name(tmp_path: Path) -> None:
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert load_settings(Example, environ).key is None
+
+    (tmp_path / "EXAMPLE_KEY").write_text("from systemd\n")
+    assert load_settings(Example, environ).key == "from systemd"
+
+    with pytest.raises(InvalidError, match="both EXAMPLE_KEY_FILE and the credential EXAMPLE_KEY are set"):
+        load_settings(Example, environ | {"EXAMPLE_KEY_FILE": str(tmp_path / "key")})
+
+
 def test_a_secret_is_never_shown() -> None:
     shown = redacted(Example(key="very secret", names=("a", "b")))
 

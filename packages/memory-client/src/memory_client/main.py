@@ -20,7 +20,7 @@ Without MEMORY_SERVER it uses the local server, and starts it when needed.
 
 Environment:
   MEMORY_SERVER     URL of the server, such as http://memory.lan:8420
-  MEMORY_API_KEY    its key
+  MEMORY_API_KEY    its key, or MEMORY_API_KEY_FILE: the file that holds it
   MEMORY_CLIENT_ID  name of this machine (default: its host name)
   MEMORY_PROJECT    project (default: the git repository of the working directory)
   MEMORY_DATA_DIR   data directory of the local server (default: ~/.claude-memory)

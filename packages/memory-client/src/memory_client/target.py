@@ -1,6 +1,6 @@
 """Where the server is, and what this machine says of itself. Bridge, CLI and SDK resolve it here, and only here.
 
-Takes the environment as an argument; reads no file but git's. Standard library only.
+Takes the environment as an argument; reads no file but git's and the key's. Standard library only.
 """
 
 import os
@@ -56,7 +56,7 @@ def resolve_target(
     """
     place = (environ.get("MEMORY_SERVER", "") if server is None else server).strip()
     url = None if place in ("", LOCAL) else urls.server_url(place)
-    key = environ.get("MEMORY_API_KEY", "").strip() or None
+    key = _key(environ)
     if key is not None and not (key.isascii() and key.isprintable()):
         raise SettingError("MEMORY_API_KEY holds a character that a key cannot have; copy it again")
     home = environ.get("HOME") or environ.get("USERPROFILE") or os.path.expanduser("~")
@@ -72,6 +72,20 @@ def resolve_target(
         cache_dir=_cache_dir(environ, home),
         proxy=None if url is None else urls.proxy_of(url, environ),
     )
+
+
+def _key(environ: Mapping[str, str]) -> str | None:
+    """The key itself, or what the file holds that MEMORY_API_KEY_FILE names. Raises SettingError."""
+    key, file = environ.get("MEMORY_API_KEY", "").strip(), environ.get("MEMORY_API_KEY_FILE", "").strip()
+    if not file:
+        return key or None
+    if key:
+        raise SettingError("both MEMORY_API_KEY and MEMORY_API_KEY_FILE are set; keep one of them")
+    try:
+        with open(file, encoding="utf-8") as opened:
+            return opened.read().strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"MEMORY_API_KEY_FILE names {file}, which cannot be read: {error}") from error
 
 
 def header_text(text: str) -> str:

@@ -21,14 +21,15 @@ from memory_core.errors import InvalidError
 SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
 
 _FILE = "_FILE"
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"  # where systemd puts what a unit's LoadCredential= names
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 
 class Option(msgspec.Struct, frozen=True):
     """Stands in the annotation of a field: which variable sets it, and one line for people.
 
-    A secret may also come from a file named by the variable with _FILE added, and is no flag: command lines are
-    seen by other users of a machine.
+    A secret may also come from a file named by the variable with _FILE added, or from a systemd credential of the
+    variable's name, and is no flag: command lines are seen by other users of a machine.
     """
 
     variable: str
@@ -110,14 +111,26 @@ def _given(declared: Declared, environ: Mapping[str, str], flags: Mapping[str, s
     option = declared.option
     if text := flags.get(declared.name):
         return declared.flag, text
-    if option.secret and (named := environ.get(option.variable + _FILE)):
-        if environ.get(option.variable):
-            raise InvalidError(f"both {option.variable} and {option.variable}{_FILE} are set; keep one of them")
+    text = environ.get(option.variable, "").strip()
+    files = _secret_files(option.variable, environ) if option.secret else []
+    names = [option.variable] * bool(text) + [source for source, _ in files]
+    if len(names) > 1:
+        raise InvalidError(f"both {names[0]} and {names[1]} are set; keep one of them")
+    for source, file in files:
         try:
-            return option.variable + _FILE, Path(named).read_text(encoding="utf-8").strip()
+            return source, file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidError(f"{option.variable}{_FILE} names {named}, which cannot be read: {error}") from error
-    return option.variable, environ.get(option.variable, "").strip()
+            raise InvalidError(f"{source} names {file}, which cannot be read: {error}") from error
+    return option.variable, text
+
+
+def _secret_files(variable: str, environ: Mapping[str, str]) -> list[tuple[str, Path]]:
+    """The files that hold this secret, each with how it was named."""
+    named, folder = environ.get(variable + _FILE), environ.get(_CREDENTIALS)
+    files = [(variable + _FILE, Path(named))] if named else []
+    if folder and (credential := Path(folder) / variable).exists():
+        files.append((f"the credential {variable}", credential))
+    return files
 
 
 def _parsed(declared: Declared, source: str, text: str) -> Any:

@@ -14,6 +14,7 @@ from memory_core.settings import add_flags, load_settings
 from memory_server import __version__, backup_command, export_model, healthcheck, keys_command, rollback
 from memory_server.process import InUseError, run
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
+from memory_server.supervisor import Supervisor
 
 FAILED, MISUSED, IN_USE = 1, 2, 3
 COMMANDS = {
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         os.umask(0o077)  # all that is written holds memories or a token; DuckDB takes its log's mode from here
         settings = local_settings(os.environ, flags) if flags.pop("local") else remote_settings(os.environ, flags)
-        run(settings)
+        run(settings, Supervisor(os.environ))
     except InvalidError as error:
         return _sorry(error, MISUSED)
     except InUseError as error:
@@ -54,8 +55,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="memory-server",
         description="The server that owns the memories: REST and MCP on one port.",
-        epilog="The first admin key comes from MEMORY_API_KEY, or from the file that MEMORY_API_KEY_FILE names; "
-        "`memory-server keys` makes others.",
+        epilog="The first admin key comes from MEMORY_API_KEY, from the file that MEMORY_API_KEY_FILE names, or from a "
+        "systemd credential MEMORY_API_KEY; `memory-server keys` makes others.",
     )
     made.add_argument("--version", action="version", version=f"memory-server {__version__}")
     made.add_argument("--local", action="store_true", help="for one machine: loopback, a free port, leaves when idle")

@@ -17,6 +17,7 @@ from memory_server import __version__
 from memory_server.forwarded import trusted_proxies
 from memory_server.key_store import KeyStore
 from memory_server.settings import ServerSettings, is_loopback
+from memory_server.supervisor import Supervisor
 
 GRACE_S = 10
 
@@ -25,7 +26,7 @@ class InUseError(UnavailableError):
     """Another server has the data folder. Its process may be about to announce itself, or to leave."""
 
 
-def run(settings: ServerSettings) -> None:
+def run(settings: ServerSettings, supervisor: Supervisor) -> None:
     """Serve until told to stop. Raises MemoryServiceError if it cannot start."""
     require_key(settings)
     held = hold(settings.data_dir)
@@ -77,6 +78,15 @@ def run(settings: ServerSettings) -> None:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             ready()
+            supervisor.ready()
+
+        async def on_tick(self, counter: int) -> bool:
+            supervisor.alive()
+            return await super().on_tick(counter)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            supervisor.leaving()
+            await super().shutdown(sockets)
 
     def stop() -> None:
         server.should_exit = True

@@ -51,7 +51,7 @@ fill_program() { # FOLDER
             "memory-server$extra${version:+==$version}" "memory-cli${version:+==$version}" || return
     fi
     if [ -n "$with_model" ] || has_model "$app/current"; then model_into "$1" || return; fi
-    run "$1/bin/memory-server" --version || return
+    run "$1/bin/memory-server" --version >/dev/null || return
     run cp -R "$here/systemd" "$1/systemd"
 }
 

@@ -81,13 +81,15 @@ healthy() { # within a minute; the start has been waited for already
     local host port
     host=$(setting MEMORY_HOST) port=$(setting MEMORY_PORT)
     case $host in '' | 0.0.0.0) host=127.0.0.1 ;; '::' | '[::]') host=::1 ;; esac
-    "$app/current/bin/python" - "${host//[][]/}" "${port:-8420}" <<'PYTHON'
-import http.client, sys, time
+    "$app/current/bin/python" - "${host//[][]/}" "${port:-8420}" "$key_file" <<'PYTHON'
+import http.client, pathlib, sys, time
+
+key = pathlib.Path(sys.argv[3]).read_text().strip()
 
 def status(path):
     connection = http.client.HTTPConnection(sys.argv[1], int(sys.argv[2]), timeout=10)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers={"X-API-Key": key})
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):
         return 0
@@ -99,7 +101,7 @@ while time.monotonic() < ends:
     found = status("/health/ready")
     if found == 200 or (found == 404 and status("/health") == 200):
         sys.exit(0)
-    time.sleep(0.2)
+    time.sleep(0.5)
 sys.exit(1)
 PYTHON
 }

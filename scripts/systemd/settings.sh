@@ -56,8 +56,10 @@ own_folder() { # FOLDER: the service's own; the usual one is made by systemd
 }
 
 write_key() {
-    new_key=''
-    if [ -n "$key" ]; then
+    new_key=${new_key:-}
+    if [ -n "$new_key" ]; then
+        : # it was written a moment ago, for a sandbox that did not work
+    elif [ -n "$key" ]; then
         new_key=$key
     elif [ ! -s "$key_file" ]; then
         new_key=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')

@@ -78,7 +78,7 @@ uninstall() {
         run rm -rf "${units:?}/$unit" "${units:?}/$unit.d"
     done
     run systemctl daemon-reload || true
-    run rm -f /usr/local/sbin/claude-memory-admin
+    run rm -f /usr/local/sbin/claude-memory-admin "/var/lib/systemd/timers/stamp-$name-backup.timer"
     run rm -rf "${app:?}"
     if [ -z "$purge" ]; then
         say "memory-server is removed. Kept: the memories in $folder, settings and key in $etc;" \

@@ -11,6 +11,7 @@ make_tree() {
 }
 
 boot() { # FLAGS...: as they are for systemd-nspawn. Each boot starts from the untouched tree
+    init=''
     make_groups
     (
         # With a user namespace, the systemd inside must own the control group that it starts in.
@@ -25,7 +26,7 @@ boot() { # FLAGS...: as they are for systemd-nspawn. Each boot starts from the u
     local state=''
     for _ in $(seq 600); do
         kill -0 "$nspawn" 2>/dev/null || return 1
-        init=${init:-$(pgrep --parent "$nspawn" --full systemd | head -n 1)} || true
+        init=$(pgrep --parent "$nspawn" --exact systemd) || true # not the one that prepares the namespaces
         if [ -n "$init" ]; then state=$(guest systemctl is-system-running 2>/dev/null) || true; fi
         case $state in running | degraded) return ;; esac
         sleep 0.1

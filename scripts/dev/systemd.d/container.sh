@@ -42,14 +42,16 @@ guest() { # COMMAND...: in the container, as its root
 }
 
 halt() {
-    if [ -n "$init" ]; then
-        kill -s RTMIN+4 "$init" 2>/dev/null || true # power off; RTMIN+3 would leave nspawn behind
-        for _ in $(seq 200); do
-            kill -0 "$nspawn" 2>/dev/null || break
+    if [ -n "$nspawn" ]; then
+        [ -z "$init" ] || kill -s RTMIN+4 "$init" 2>/dev/null || true # power off; RTMIN+3 would leave nspawn behind
+        local patience=200
+        [ -n "$init" ] || patience=0
+        while kill -0 "$nspawn" 2>/dev/null && [ "$patience" -gt 0 ]; do
+            patience=$((patience - 1))
             sleep 0.1
         done
-        kill -9 "$init" "$nspawn" 2>/dev/null || true
-    elif [ -n "$nspawn" ]; then
+        # The child first, which is the container's first process: without nspawn it would go on alone.
+        pkill -KILL --parent "$nspawn" || true
         kill -9 "$nspawn" 2>/dev/null || true
     fi
     init='' nspawn=''

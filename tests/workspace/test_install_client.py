@@ -1,6 +1,5 @@
 """scripts/install-client.sh for real: wheels built from this clone, a home of its own, a running server."""
 
-import os
 import shutil
 import stat
 import subprocess
@@ -112,7 +111,7 @@ def test_a_laptop_is_set_up_used_set_up_again_and_cleared(laptop: Laptop, server
     removed = laptop.install("--uninstall")
     assert removed.returncode == 0, removed.stderr
     assert not laptop.settings.exists()
-    assert [name for name in os.listdir(laptop.home / ".local" / "bin") if "memory" in name] == []
+    assert list((laptop.home / ".local" / "bin").glob("*memory*")) == []
 
 
 def test_claude_code_is_told_without_the_key(laptop: Laptop, server: RunningServer, wheels: Path) -> None:
@@ -181,7 +180,7 @@ def test_print_says_what_would_be_done_and_does_nothing(laptop: Laptop) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "tool install" in ended.stdout
     assert "claude mcp add memory --scope user --env MEMORY_SERVER=http://memory.lan:8420" in ended.stdout
-    assert sorted(os.listdir(laptop.home)) == [".local"]
+    assert [each.name for each in laptop.home.iterdir()] == [".local"]
 
 
 def contents(folder: Path) -> dict[str, str]:

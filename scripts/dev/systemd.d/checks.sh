@@ -28,7 +28,7 @@ within() { # SECONDS COMMAND...: wait until it succeeds
 
 script() { # FLAGS...: the install script; what it said is in $said, its exit code in $code
     code=0
-    said=$(guest /srv/scripts/install-systemd.sh "$@" 2>&1 </dev/null) || code=$?
+    said=$(guest /srv/clone/scripts/install-systemd.sh "$@" 2>&1 </dev/null) || code=$?
 }
 
 admin() { guest claude-memory-admin "$@"; }
@@ -140,6 +140,19 @@ check_broken_upgrades() {
         holds "with the memories" "$(found Fridays --mode keyword)" "$sentence"
     done
     ok "the newer store was set aside" "$(guest find "/var/lib/$unit/replaced" -name '*.duckdb' | wc -l)" 1
+}
+
+check_from_source() {
+    local port
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    script --from-source --host 127.0.0.1 --port "$port" --embedder none
+    ok "installs from the clone" "$code" 0
+    [ "$code" = 0 ] || { echo "$said"; return; }
+    holds "says that it listens on this machine alone" "$said" "this machine alone"
+    holds "answers" "$(admin status 2>&1)" "$port"
+    script --upgrade --from-source
+    ok "upgrades from the clone" "$code" 0
+    holds "and answers" "$(admin status 2>&1)" "$port"
 }
 
 check_uninstall() {

@@ -10,16 +10,15 @@ make_tree() {
         >"$scratch/tree.log" 2>&1 || { rm -rf "$tree"; skip "no tree of $suite: $(tail -n 1 "$scratch/tree.log")"; }
 }
 
-boot() { # FLAGS...: as they are for systemd-nspawn. Each boot starts from the untouched tree
+boot() { # FLAGS...: of systemd-nspawn. Each boot starts from the untouched tree
     init=''
     make_groups
     (
         # With a user namespace, the systemd inside must own the control group that it starts in.
         for group in "${groups[@]}"; do echo "$BASHPID" >"$group/cgroup.procs"; done
         export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1
-        exec systemd-nspawn --quiet --boot --register=no --keep-unit --volatile=overlay --private-network \
-            --directory="$tree" --console=pipe --bind-ro="$PWD/scripts:/srv/scripts" --bind-ro="$wheels:/srv/wheels" \
-            "$@" >"$scratch/boot.log" 2>&1 </dev/null
+        exec systemd-nspawn --quiet --boot --register=no --keep-unit --volatile=overlay --directory="$tree" \
+            --console=pipe --bind-ro="$PWD:/srv/clone" --bind-ro="$wheels:/srv/wheels" "$@" >"$scratch/boot.log" 2>&1 </dev/null
     ) &
     nspawn=$!
     disown "$nspawn"
@@ -38,7 +37,7 @@ guest() { # COMMAND...: in the container, as its root
     local user=()
     [ "$(readlink "/proc/$init/ns/user")" = "$(readlink /proc/self/ns/user)" ] || user=(--user)
     nsenter --target "$init" --mount --uts --ipc --net --pid "${user[@]}" -- \
-        env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"
+        env -i PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 ${trust:+"${trust[@]}"} "$@"
 }
 
 halt() {

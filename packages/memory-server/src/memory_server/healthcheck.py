@@ -34,7 +34,7 @@ def add_command(commands: Any) -> None:
     made: argparse.ArgumentParser = commands.add_parser(
         NAME,
         help="ask the server on this machine whether it is ready",
-        description="Ask the server on this machine whether it is ready: exit code 0 if it is, 1 and a sentence if not.",
+        description="Ask the server on this machine whether it is ready: exit code 0 if so, 1 and a sentence if not.",
         argument_default=argparse.SUPPRESS,  # else it would undo what was said before the command
     )
     add_flags(made, HealthcheckSettings)

@@ -13,6 +13,7 @@ from memory_core.errors import InvalidError
 from memory_core.settings import Option
 from memory_core.types import Fusion, SecretPolicy
 from memory_server.forwarded import trusted_proxies
+from memory_server.oauth.public import public_url
 
 SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
 LOCAL_DATA_DIR = Path("~/.claude-memory")
@@ -81,6 +82,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Option("MEMORY_ALLOWED_HOSTS", "names this server answers to, by comma; without a key only loopback"),
     ] = ()
+    public_url: Annotated[
+        str | None,
+        Option("MEMORY_PUBLIC_URL", "https address by which connectors reach this server; lets them ask for OAuth"),
+    ] = None
     limit_writes: Annotated[str, Option("MEMORY_LIMIT_WRITES", "writes per key or address, or off")] = "30/minute"
     limit_reads: Annotated[str, Option("MEMORY_LIMIT_READS", "reads per key or address, or off")] = "60/minute"
     limit_protocol: Annotated[
@@ -115,6 +120,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         trusted_proxies(self.forwarded_allow_ips)
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise InvalidError("MEMORY_API_KEY holds characters that no header can carry; use printable ASCII")
+        if self.public_url is not None:
+            force_setattr(self, "public_url", public_url(self.public_url).issuer)
         if self.threads == 0:
             force_setattr(self, "threads", min(4, os.cpu_count() or 1))
 

@@ -37,9 +37,10 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Clients:
-    def __init__(self, tables: Tables, clock: Callable[[], float]) -> None:
+    def __init__(self, tables: Tables, clock: Callable[[], float], *, max_waiting: int = MAX_WAITING) -> None:
         self._tables = tables
         self._clock = clock
+        self._max_waiting = max_waiting
 
     def register(self, body: bytes) -> Client:
         """Raises OAuthError. Where too many wait for an approval, the one that waited longest goes."""
@@ -57,7 +58,7 @@ class Clients:
             change.execute(
                 "DELETE FROM oauth_clients WHERE client_id IN (SELECT client_id FROM oauth_clients WHERE approved = 0 "
                 "ORDER BY created_at DESC, client_id LIMIT -1 OFFSET ?)",
-                (MAX_WAITING - 1,),
+                (self._max_waiting - 1,),
             )
             change.execute(
                 "INSERT INTO oauth_clients (client_id, name, redirect_uris, created_at) VALUES (?, ?, ?, ?)",

@@ -69,7 +69,7 @@ def test_tokens_are_for_one_resource(resource: str, is_ours: bool) -> None:
 
 
 def test_a_server_that_wants_no_key_cannot_let_connectors_in(tmp_path: Path) -> None:
-    with pytest.raises(ServerDidNotStartError, match="an admin key approves: set MEMORY_API_KEY") as refused:
+    with pytest.raises(ServerDidNotStartError, match="there is no key: set MEMORY_API_KEY") as refused:
         start_server(tmp_path / "data", env={"MEMORY_PUBLIC_URL": "https://memory.example.org"})
 
     assert refused.value.code == 2

@@ -19,6 +19,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import AnyUrl
 
 from support.connectors import KEY, UNLIMITED, Connector, Page, bearer, code_in, oauth_server
+from support.machines import Machine
 from support.servers import RunningServer, running_server
 from support.sockets import free_port
 
@@ -306,3 +307,53 @@ def test_an_earlier_token_of_a_file_means_nothing_once_oauth_is_off(tmp_path: Pa
         assert httpx.get(f"{server.url}/memories", headers=bearer(token)).status_code == 401
     with sqlite3.connect(tmp_path / "data" / "access.sqlite") as file:
         assert file.execute("SELECT count(*) FROM oauth_grants").fetchone() == (1,)
+
+
+def test_an_admin_key_of_any_name_approves_and_a_lesser_one_does_not(
+    browser: httpx.Client, connector: Connector
+) -> None:
+    admin = {"X-API-Key": KEY}
+    new = [{"name": "an-admin", "scope": "admin"}, {"name": "a-writer", "scope": "write"}]
+    an_admin, a_writer = [browser.post("/admin/keys", json=key, headers=admin).json()["key"] for key in new]
+    connector.register()
+    page = connector.open_page()
+
+    lesser = page.approve(key=a_writer)
+    page.answer = lesser
+    said = page.form.alert
+    connector.fetch_tokens(code_in(page.approve(key=an_admin)))
+
+    assert (lesser.status_code, said) == (403, "Only an admin key approves, and this one may do less.")
+    grant = browser.get("/admin/grants", headers=admin).json()["grants"][-1]
+    assert grant["approved_by"] == "an-admin"
+
+
+def test_grants_are_listed_and_revoked_from_a_shell(
+    tmp_path: Path, public: RunningServer, browser: httpx.Client, connector: Connector
+) -> None:
+    tokens = connector.connected(KEY, name="shell", scope="read", reach="some", projects="acme/site")
+    machine = Machine(tmp_path / "home", MEMORY_SERVER=public.url, MEMORY_API_KEY=KEY)
+
+    listed = machine.run("grants", "list")
+    revoked = machine.run("grants", "revoke", "shell")
+    again = machine.run("grants", "revoke", "shell")
+
+    line = next(line for line in listed.out.splitlines() if "  shell " in line)
+    assert "“A connector”" in line
+    assert "read, project acme/site" in line
+    assert "never used" in line
+    assert revoked.out == "Revoked shell (A connector)\n"
+    assert browser.get("/memories", headers=bearer(tokens["access_token"])).status_code == 401
+    assert (again.code, again.err) == (
+        3,
+        "claude-memory: there is no grant 'shell'; `claude-memory grants list` shows them\n",
+    )
+
+
+def test_a_server_that_lets_no_connectors_in_says_so(tmp_path: Path) -> None:
+    with running_server(tmp_path / "data", api_key=KEY) as server:
+        machine = Machine(tmp_path / "home", MEMORY_SERVER=server.url, MEMORY_API_KEY=KEY)
+        answer = machine.run("grants", "list")
+
+    assert answer.code == 3
+    assert "this server lets no connectors in: MEMORY_PUBLIC_URL is not set there" in answer.err

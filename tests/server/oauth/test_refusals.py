@@ -230,7 +230,7 @@ def test_who_cancels_sends_the_client_a_no_and_needs_no_key(connector: Connector
     [
         ({"reach": "some"}, "Name a project, or choose all projects."),
         ({"name": "two words"}, "The name of a key is 1 to 64 letters, digits and . _ @ -, a letter or digit first."),
-        ({"client_id": "x" * 300}, "Client_id is 300 characters long; at most 256 fit."),
+        ({"client_id": "x" * 300}, "client_id is 300 characters long; at most 256 fit."),
     ],
 )
 def test_a_choice_that_cannot_be_is_said_on_the_page(connector: Connector, choices: dict[str, str], said: str) -> None:

@@ -70,6 +70,7 @@ GROUPS = (
     ("outbox", "outbox:outbox", SERVERS),
     ("backup", "backups:backup", UPKEEP),
     ("keys", "keys:keys", SERVERS),
+    ("grants", "grants:grants", SERVERS),
 )
 """Commands with commands of their own."""
 

@@ -36,6 +36,10 @@ _GATEWAY = frozenset({502, 503, 504})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+class NoSuchAddressError(UnavailableError):
+    """The server is there, and answers nothing at this address."""
+
+
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     key: str | None = None
@@ -220,7 +224,8 @@ def _failure(response: httpx.Response, url: str) -> MemoryServiceError:
         return AwayError(f"{told}: the server behind it is away or starting; try again, then see its log")
     if status >= 500:
         return UnavailableError(f"{told}: the server behind it is away or starting; try again, then see its log")
-    return UnavailableError(f"{told} to {response.request.url.path}: is it a memory server, and not an older one?")
+    kind = NoSuchAddressError if status == 404 else UnavailableError
+    return kind(f"{told} to {response.request.url.path}: is it a memory server, and not an older one?")
 
 
 def _seconds(retry_after: str) -> float:

@@ -24,6 +24,7 @@ from memory_client.backups import RemoteBackups
 from memory_client.delivery import Courier
 from memory_client.doctor import RemoteDoctor
 from memory_client.errors import ClientError, SettingError
+from memory_client.grants import RemoteGrants
 from memory_client.keys import RemoteKeys
 from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
 from memory_client.target import Target, header_text, resolve_target
@@ -113,6 +114,7 @@ class MemoryClient:
         self.backups = RemoteBackups(self._rest)
         self.doctor = RemoteDoctor(self._rest)
         self.keys = RemoteKeys(self._rest)
+        self.grants = RemoteGrants(self._rest)
         self._writing = Writing(self._rest, courier, headers)
 
     @classmethod

@@ -78,7 +78,7 @@ class Approval:
             asked = await self._asked(request.scope["query_string"].decode("latin-1"))
         except (UnknownClientError, WrongRequestError) as error:
             return _refusal(error)
-        return self._page(request, asked, Choices(scope=asked.scope))
+        return self._page(request, asked, Choices(scope=asked.scope, name=name_of(asked.client.name)))
 
     async def answer(self, request: Request) -> Response:
         """To the client with a code or a no; else the page again, with what is wrong."""

@@ -33,7 +33,10 @@ class Authority:
         self, url: str, keys: Keyring, limits: Limits, *, folder: Path, clock: Callable[[], float] = time.time
     ) -> None:
         if keys.is_open:
-            raise InvalidError("MEMORY_PUBLIC_URL lets connectors in that an admin key approves: set MEMORY_API_KEY")
+            raise InvalidError(
+                "MEMORY_PUBLIC_URL lets connectors in that an admin key approves, and there is no key: set "
+                "MEMORY_API_KEY, or make one with `memory-server keys create NAME --scope admin`"
+            )
         self.public = public_url(url)
         tables = Tables(folder)
         clients = Clients(tables, clock)

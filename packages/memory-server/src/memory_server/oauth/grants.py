@@ -5,6 +5,7 @@ that was given in before shows that two have it, and then neither goes on (OAuth
 """
 
 import json
+import logging
 import sqlite3
 import uuid
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from memory_core.errors import NotFoundError
+from memory_core.errors import MemoryServiceError, NotFoundError
 from memory_core.grants import Grant
 from memory_core.keys import KeyScope, NewKey
 from memory_server.access import LEVELS, Principal
@@ -20,6 +21,8 @@ from memory_server.oauth import secrets
 from memory_server.oauth.asking import Asked, scope_text, scopes_in
 from memory_server.oauth.errors import OAuthError
 from memory_server.oauth.tables import Tables
+
+log = logging.getLogger(__name__)
 
 CODE_S = 120.0
 ACCESS_S = 3600
@@ -121,7 +124,7 @@ class Grants:
         """Whose access token that is; null for one that is unknown, over or revoked."""
         now = self._clock()
         row = self._tables.row(
-            "SELECT g.id, g.name, g.projects, g.machine, t.scope FROM oauth_tokens t JOIN oauth_grants g "
+            "SELECT g.id, g.name, g.projects, g.machine, t.scope, t.expires_at FROM oauth_tokens t JOIN oauth_grants g "
             "ON g.id = t.grant_id WHERE t.token = ? AND t.kind = 'access' AND t.expires_at > ? "
             "AND g.revoked_at IS NULL",
             secrets.digest(token),
@@ -136,6 +139,7 @@ class Grants:
             level=LEVELS[KeyScope(row["scope"])],
             projects=_projects(row),
             client_id=row["machine"],
+            expires_at=_moment(row["expires_at"]),
         )
 
     def revoke_token(self, token: str, *, client_id: str) -> None:
@@ -167,9 +171,13 @@ class Grants:
         return self._grant(row)
 
     def close(self) -> None:
-        with self._tables.transaction() as change:
-            self._sweep(change, self._clock())
-        self._tables.close()
+        try:
+            with self._tables.transaction() as change:
+                self._sweep(change, self._clock())
+        except MemoryServiceError as error:
+            log.warning("it could not be noted when grants were used: %s", error)
+        finally:
+            self._tables.close()
 
     def _issue(self, change: sqlite3.Connection, grant: str, scope: KeyScope, now: float) -> tuple[Tokens, bytes]:
         """New tokens, and the digest of the refresh token among them."""
@@ -193,6 +201,7 @@ class Grants:
         change.execute("DELETE FROM oauth_tokens WHERE expires_at <= ?", (now,))
         change.execute("DELETE FROM oauth_grants WHERE code_used_at IS NULL AND code_expires_at <= ?", (now,))
         change.execute("DELETE FROM oauth_grants WHERE coalesce(revoked_at, expires_at) <= ?", (now - KEPT_S,))
+        change.execute("DELETE FROM oauth_tokens WHERE grant_id NOT IN (SELECT id FROM oauth_grants)")
 
     def _grant(self, row: sqlite3.Row) -> Grant:
         return Grant(

@@ -32,6 +32,8 @@ input[type=text],input[type=password],textarea{box-sizing:border-box;width:100%;
 border:1px solid #888;border-radius:.375rem;margin-top:.25rem}
 input[type=radio],input[type=checkbox]{margin-right:.5rem}
 fieldset label{padding:.25rem 0}
+details{margin:0 0 1.25rem}
+summary{font-weight:600;cursor:pointer;margin:0 0 .5rem}
 .buttons{display:flex;flex-wrap:wrap;gap:.75rem}
 button{font:inherit;font-weight:600;padding:.6rem 1.25rem;border-radius:.375rem;border:1px solid #888;cursor:pointer}
 button.yes{background:#1d4ed8;border-color:#1d4ed8;color:#fff}
@@ -89,8 +91,7 @@ def approval_page(asked: Asked, choices: Choices, *, token: str, wrong: str | No
         f'<input type="hidden" name="asked" value="{escape(asked.query)}">'
         f'<input type="hidden" name="token" value="{escape(token)}">'
         f"{_scopes(asked.scope, choices.scope)}{_projects(choices)}"
-        f"{_text('name', 'Name', choices.name, 'Stands in the history of what it keeps, and in the list of grants.')}"
-        f"{_text('client_id', 'Client id', choices.client_id, _MACHINE)}"
+        f"{_names(choices)}"
         f"{_key(wrong)}"
         '<div class="buttons"><button class="yes" name="decision" value="approve">Approve</button>'
         '<button name="decision" value="deny" formnovalidate>Cancel</button></div></form>',
@@ -98,14 +99,11 @@ def approval_page(asked: Asked, choices: Choices, *, token: str, wrong: str | No
     )
 
 
-_MACHINE = "Optional. The machine or program that its memories are said to come from; it can then name no other."
-
-
 def message_page(title: str, text: str, *, back_to: str | None = None) -> str:
     link = (
         f'<p><a rel="noreferrer" href="{escape(back_to)}">Back to {escape(host_of(back_to))}</a></p>' if back_to else ""
     )
-    return _document(title, f'<p role="alert">{escape(text[:1].upper() + text[1:])}.</p>{link}')
+    return _document(title, f'<p role="alert">{_sentence(text)}</p>{link}')
 
 
 def _document(title: str, body: str, *, is_wrong: bool = False) -> str:
@@ -133,7 +131,7 @@ def _warning(redirect_uri: str) -> str:
 def _alert(wrong: str | None) -> str:
     if wrong is None:
         return ""
-    return f'<p class="wrong" role="alert" id="wrong">{escape(wrong[:1].upper() + wrong[1:])}.</p>'
+    return f'<p class="wrong" role="alert" id="wrong">{_sentence(wrong)}</p>'
 
 
 def _scopes(asked: KeyScope, chosen: KeyScope) -> str:
@@ -141,13 +139,13 @@ def _scopes(asked: KeyScope, chosen: KeyScope) -> str:
     write = (
         "" if asked is KeyScope.READ else _choice("scope", "write", "Read and write", checked=chosen is KeyScope.WRITE)
     )
-    return f"<fieldset><legend>It may</legend>{read}{write}</fieldset>"
+    return f"<fieldset><legend>What it may do</legend>{read}{write}</fieldset>"
 
 
 def _projects(choices: Choices) -> str:
     ticked = " checked" if choices.without_project else ""
     return (
-        "<fieldset><legend>In</legend>"
+        "<fieldset><legend>Where</legend>"
         + _choice("reach", "all", "All projects", checked=choices.all_projects)
         + _choice("reach", "some", "Only these projects", checked=not choices.all_projects)
         + '<label class="over" for="projects">Projects, one a line</label>'
@@ -155,6 +153,23 @@ def _projects(choices: Choices) -> str:
         f'<label><input type="checkbox" name="without_project" value="yes"{ticked}>and memories of no project</label>'
         "</fieldset>"
     )
+
+
+def _names(choices: Choices) -> str:
+    """Out of the way: most people have nothing to add here."""
+    name, machine = "Stands in the history of what it keeps, and in the list of grants.", "May be left out. "
+    machine += "The machine or program that its memories are said to come from; it can then name no other."
+    return (
+        f"<details{' open' if choices.client_id else ''}><summary>Names</summary>"
+        f"{_text('name', 'Name of the grant', choices.name, name)}"
+        f"{_text('client_id', 'Client id', choices.client_id, machine)}</details>"
+    )
+
+
+def _sentence(text: str) -> str:
+    """As errors are written here, but with its beginning and end; the name of a field stays as it is."""
+    begun = text if "_" in text.partition(" ")[0] else text[:1].upper() + text[1:]
+    return f"{escape(begun)}."
 
 
 def _choice(name: str, value: str, label: str, *, checked: bool) -> str:

@@ -58,7 +58,7 @@ class Form(HTMLParser):
             self.fields[name] = given.get("value") or ""
         self._within = name if tag == "textarea" else None
 
-    def handle_endtag(self, tag: str) -> None:
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - named by the parser
         self._within = None
         self._alerting = False
 

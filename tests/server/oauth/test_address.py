@@ -75,6 +75,15 @@ def test_a_server_that_wants_no_key_cannot_let_connectors_in(tmp_path: Path) -> 
     assert refused.value.code == 2
 
 
+async def test_its_own_page_is_taken_for_its_own_whatever_host_a_proxy_passes_on(make_app: MakeApp) -> None:
+    http = await make_app(api_key=KEY, public_url="https://memory.example.org")
+
+    own = await http.post("/authorize", headers={"Origin": "https://memory.example.org"})
+    foreign = await http.post("/authorize", headers={"Origin": "https://memory.example.org.evil.example"})
+
+    assert (own.status_code, foreign.status_code) == (415, 403)
+
+
 async def test_the_server_answers_to_its_public_name_beside_those_that_are_set(make_app: MakeApp) -> None:
     http = await make_app(
         api_key=KEY, public_url="https://memory.example.org", allowed_hosts=("nas.lan",), limit_reads="off"

@@ -244,7 +244,7 @@ def test_what_a_connector_keeps_says_whose_it_is(browser: httpx.Client, connecto
     assert "oauth:tablet" in history.text
 
 
-def test_a_restart_keeps_registrations_grants_and_tokens(tmp_path: Path) -> None:
+def test_a_restart_keeps_grants_and_tokens_and_another_address_takes_none_of_them(tmp_path: Path) -> None:
     port = free_port()
     with oauth_server(tmp_path / "data", port) as server, httpx.Client(base_url=server.url, timeout=60) as http:
         connector = Connector(http, server.url)
@@ -254,8 +254,14 @@ def test_a_restart_keeps_registrations_grants_and_tokens(tmp_path: Path) -> None
     with oauth_server(tmp_path / "data", port) as server, httpx.Client(base_url=server.url, timeout=60) as http:
         assert http.get("/memories", headers=bearer(tokens["access_token"])).status_code == 200
         connector.http = http
-        assert connector.refresh(tokens["refresh_token"]).status_code == 200
+        refreshed = connector.refresh(tokens["refresh_token"]).json()
         assert connector.open_page().answer.status_code == 200
+
+    port = free_port()
+    with oauth_server(tmp_path / "data", port) as moved, httpx.Client(base_url=moved.url, timeout=60) as http:
+        connector.http = http
+        assert http.get("/memories", headers=bearer(refreshed["access_token"])).status_code == 401
+        assert connector.refresh(refreshed["refresh_token"], resource=None).status_code == 400
 
 
 def test_no_key_code_or_token_is_in_a_log_or_in_the_file(tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ def test_who_guesses_keys_is_slowed_down_like_at_every_other_door(browser: httpx
     right = connector.open_page().approve(key=KEY, headers=guesser)
 
     assert answers == [401] * 10 + [429]
+    assert "Rate limited, retry in" in right.text
     assert right.status_code == 429
     assert browser.get("/memories", headers={"X-API-Key": "guess"} | guesser).status_code == 429
     assert connector.open_page().approve(key=KEY, headers=other).status_code == 303

@@ -37,7 +37,7 @@ class House:
         self.clock = Clock()
         self.tables = Tables(folder)
         self.clients = Clients(self.tables, self.clock)
-        self.grants = Grants(self.tables, self.clock)
+        self.grants = Grants(self.tables, self.clock, resource="https://memory.example.org/mcp")
 
     def code(self, *, name: str = "phone", scope: KeyScope = KeyScope.WRITE) -> str:
         self.client = self.clients.register(BODY)

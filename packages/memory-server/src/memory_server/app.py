@@ -209,9 +209,11 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
             expose_headers=["retry-after", "x-memory-count", *LIMIT_FIELDS],
         )
     hosts = allowed_hosts(settings.allowed_hosts, is_open=gate.keyring.is_open)
-    if gate.oauth is not None and hosts is not None:
-        hosts |= {gate.oauth.public.authority}
-    app.add_middleware(GuardMiddleware, hosts=hosts, origins=settings.cors_origins)
+    origins = settings.cors_origins
+    if gate.oauth is not None:
+        hosts = hosts and hosts | {gate.oauth.public.authority}
+        origins = (*origins, gate.oauth.public.issuer)  # its own page, whatever Host a proxy passes on
+    app.add_middleware(GuardMiddleware, hosts=hosts, origins=origins)
     app.add_middleware(ProblemMiddleware)  # for what the guard refuses
     app.add_middleware(HeadersMiddleware, is_https=(settings.public_url or "").startswith("https:"))
     if gate.oauth is not None:

@@ -15,7 +15,7 @@ import time
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from memory_core.errors import ForbiddenError, InvalidError, UnauthorizedError
+from memory_core.errors import ForbiddenError, InvalidError, RateLimitedError, UnauthorizedError
 from memory_core.keys import KeyScope, NewKey
 from memory_server.access import Keyring, Level, Principal
 from memory_server.auth import address_of, digest
@@ -103,7 +103,7 @@ class Approval:
         try:
             admin = self._admin(key.strip(), address_of(request.scope))
             given = _given(asked, choices)
-        except (ForbiddenError, UnauthorizedError, InvalidError) as error:
+        except (ForbiddenError, UnauthorizedError, RateLimitedError, InvalidError) as error:
             return self._page(request, asked, choices, wrong=str(error), status=error.status)
         code = await asyncio.to_thread(self._grants.approve, asked, given, by=admin.key_hint)
         log.info("%s approved a connector for %s to %s", admin.key_hint, host_of(asked.redirect_uri), given.scope.value)

@@ -40,7 +40,7 @@ class Authority:
         self.public = public_url(url)
         tables = Tables(folder)
         clients = Clients(tables, clock)
-        self._grants = Grants(tables, clock)
+        self._grants = Grants(tables, clock, resource=self.public.resource)
         self._approval = Approval(clients, self._grants, public=self.public, keyring=keys, limits=limits)
         self._endpoints = Endpoints(clients, self._grants, public=self.public)
         self.keyring = First(GrantKeyring(self._grants), keys)

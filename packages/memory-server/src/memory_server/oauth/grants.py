@@ -44,9 +44,12 @@ class Tokens(Struct, frozen=True, kw_only=True):
 
 
 class Grants:
-    def __init__(self, tables: Tables, clock: Callable[[], float]) -> None:
+    """`resource` is what tokens are for. Those of a server that had another address then are worth nothing."""
+
+    def __init__(self, tables: Tables, clock: Callable[[], float], *, resource: str) -> None:
         self._tables = tables
         self._clock = clock
+        self._resource = resource
         self._used: dict[str, float] = {}  # since the start; written with other changes, so that reading stays reading
 
     def approve(self, asked: Asked, given: NewKey, *, by: str | None) -> str:
@@ -56,15 +59,16 @@ class Grants:
             self._sweep(change, now)
             change.execute("UPDATE oauth_clients SET approved = 1 WHERE client_id = ?", (asked.client.client_id,))
             change.execute(
-                "INSERT INTO oauth_grants (id, name, client_id, client_name, redirect_uri, scope, projects, machine, "
-                "approved_by, created_at, expires_at, code, code_challenge, code_expires_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO oauth_grants (id, name, client_id, client_name, redirect_uri, resource, scope, "
+                "projects, machine, approved_by, created_at, expires_at, code, code_challenge, code_expires_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     uuid.uuid4().hex[:12],
                     _free_name(change, given.name),
                     asked.client.client_id,
                     asked.client.name,
                     asked.redirect_uri,
+                    self._resource,
                     given.scope.value,
                     None if given.projects is None else json.dumps(given.projects),
                     given.client_id,
@@ -83,7 +87,9 @@ class Grants:
         now = self._clock()
         with self._tables.transaction() as change:
             self._sweep(change, now)
-            row = change.execute("SELECT * FROM oauth_grants WHERE code = ?", (secrets.digest(code),)).fetchone()
+            row = change.execute(
+                "SELECT * FROM oauth_grants WHERE code = ? AND resource = ?", (secrets.digest(code), self._resource)
+            ).fetchone()
             if row is None or row["client_id"] != client_id:
                 raise _no_grant("the code is unknown, or too old")
             if row["code_used_at"] is None:
@@ -105,8 +111,8 @@ class Grants:
             self._sweep(change, now)
             row = change.execute(
                 "SELECT t.used_at, t.successor, g.id, g.client_id, g.scope FROM oauth_tokens t "
-                "JOIN oauth_grants g ON g.id = t.grant_id WHERE t.token = ? AND t.kind = 'refresh'",
-                (digest,),
+                "JOIN oauth_grants g ON g.id = t.grant_id WHERE t.token = ? AND t.kind = 'refresh' AND g.resource = ?",
+                (digest, self._resource),
             ).fetchone()
             if row is None or row["client_id"] != client_id:
                 raise _no_grant("the refresh token is unknown, too old or revoked")
@@ -126,9 +132,10 @@ class Grants:
         row = self._tables.row(
             "SELECT g.id, g.name, g.projects, g.machine, t.scope, t.expires_at FROM oauth_tokens t JOIN oauth_grants g "
             "ON g.id = t.grant_id WHERE t.token = ? AND t.kind = 'access' AND t.expires_at > ? "
-            "AND g.revoked_at IS NULL",
+            "AND g.revoked_at IS NULL AND g.resource = ?",
             secrets.digest(token),
             now,
+            self._resource,
         )
         if row is None:
             return None

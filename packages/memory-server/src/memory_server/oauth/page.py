@@ -58,7 +58,8 @@ class Choices(Struct, frozen=True, kw_only=True):
 def headers(*, sends_to: str | None = None) -> dict[str, str]:
     """Nothing is loaded, nobody may frame it, and its form goes to this server alone, and from there to `sends_to`.
 
-    The referrer stays with this server but is not left out: a browser would then send `Origin: null` with the form.
+    The referrer stays with this server but is not left out: a browser would then send `Origin: null` with the form. No
+    Cross-Origin-Opener-Policy, because a client may have opened the page in a window that it waits for.
     """
     answer = origin_of(sends_to) if sends_to else ""
     if answer.startswith("http://["):
@@ -71,7 +72,6 @@ def headers(*, sends_to: str | None = None) -> dict[str, str]:
         "x-frame-options": "DENY",
         "x-content-type-options": "nosniff",
         "referrer-policy": "same-origin",
-        "cross-origin-opener-policy": "same-origin",
         "cache-control": "no-store",
     }
 

@@ -28,6 +28,7 @@ _SCHEMA = (
         client_id TEXT NOT NULL,
         client_name TEXT NOT NULL,
         redirect_uri TEXT NOT NULL,
+        resource TEXT NOT NULL,                 -- what its tokens are for: the address of this server's /mcp
         scope TEXT NOT NULL,                    -- read, write
         projects TEXT,                          -- a list in JSON; null: all
         machine TEXT,                           -- the client_id of memories that it speaks for

@@ -56,6 +56,7 @@ COMMANDS = (
     ("export", "moving:export", UPKEEP),
     ("import", "moving:import_", UPKEEP),
     ("backfill-embeddings", "upkeep:backfill_embeddings", UPKEEP),
+    ("audit", "audit:audit", UPKEEP),
     ("doctor", "doctor:doctor", SERVERS),
     ("status", "servers:status", SERVERS),
     ("stop", "servers:stop", SERVERS),

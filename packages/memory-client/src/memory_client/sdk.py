@@ -20,6 +20,7 @@ from urllib.parse import quote
 import msgspec
 
 from memory_client import __version__
+from memory_client.audit import RemoteAudit
 from memory_client.backups import RemoteBackups
 from memory_client.delivery import Courier
 from memory_client.doctor import RemoteDoctor
@@ -115,6 +116,7 @@ class MemoryClient:
         self.doctor = RemoteDoctor(self._rest)
         self.keys = RemoteKeys(self._rest)
         self.grants = RemoteGrants(self._rest)
+        self.audit = RemoteAudit(self._rest)
         self._writing = Writing(self._rest, courier, headers)
 
     @classmethod

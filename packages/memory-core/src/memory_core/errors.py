@@ -91,7 +91,7 @@ class InternalError(MemoryServiceError):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Problem details, RFC 9457, with two members of ours: `code` and `retry_after_s`."""
+    """Problem details, RFC 9457, with members of ours: `code`, `retry_after_s`, `request_id` as in the server's log."""
 
     type: str
     title: str
@@ -99,6 +99,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str
     code: str
     retry_after_s: float | None = None
+    request_id: str | None = None
 
 
 def _tree(root: type[MemoryServiceError]) -> dict[str, type[MemoryServiceError]]:

@@ -1,6 +1,7 @@
-"""One line a request: method, path, status, time, address and a hint of the key. No query string, no content.
+"""One line a request: method, path, status, time, address, a hint of the key, its name. No query string, no content.
 
-2025-12-18 12:34:56 | memory_server.access | INFO | POST /memories | 201 | 45.2ms | ip=192.168.1.5 key=3f2a9c1b...
+2025-12-18 12:34:56 | memory_server.access | INFO | POST /memories | 201 | 45.2ms | ip=192.168.1.5 key=3f2a9c1b... \
+request=9d0e6f5a1c2b3d4e
 """
 
 import logging
@@ -10,22 +11,26 @@ from urllib.parse import quote
 
 import msgspec
 from h11 import LocalProtocolError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memory_server import request_ids
+from memory_server.served import Served
 from memory_server.settings import LogFormat
 
 log = logging.getLogger("memory_server.access")
 
 MAX_PATH_CHARS = 200
+MAX_CLIENT_CHARS = 64
 
 
 class JsonFormatter(logging.Formatter):
-    """For machines: the same, one object a line."""
+    """For machines: the same and some more, one object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03}Z"
         line: dict[str, object] = {"time": moment, "logger": record.name, "level": record.levelname}
         line["message"] = record.getMessage()
+        if (request_id := request_ids.current()) is not None:
+            line["request_id"] = request_id
         line |= getattr(record, "request", {})
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
@@ -50,7 +55,8 @@ def configure_logging(kind: LogFormat) -> None:
     if kind is LogFormat.JSON:
         formatter: logging.Formatter = JsonFormatter()
     else:
-        formatter = logging.Formatter("%(asctime)s | %(name)s | %(levelname)s | %(message)s", "%Y-%m-%d %H:%M:%S")
+        line = "%(asctime)s | %(name)s | %(levelname)s | %(message)s"
+        formatter = request_ids.RequestIdFormatter(line, "%Y-%m-%d %H:%M:%S")
         formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -60,36 +66,20 @@ def configure_logging(kind: LogFormat) -> None:
         logging.getLogger(ours).setLevel(logging.INFO)
 
 
-class AccessLogMiddleware:
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 0  # stays so if the caller left before an answer began
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, watched)
-        finally:
-            _write(scope, status, (time.perf_counter() - started) * 1000)
-
-
-def _write(scope: Scope, status: int, elapsed_ms: float) -> None:
+def write(served: Served) -> None:
     # Quoted, because a path may hold anything, line breaks included.
-    path = quote(scope["path"], safe="/:@~,;=+$!*'()")[:MAX_PATH_CHARS]
-    address = scope["client"][0] if scope.get("client") else "-"
-    principal = scope.get("state", {}).get("principal")
-    hint = f"{principal.key_hint}..." if principal is not None and principal.key_hint else "-"
-    method = scope["method"]
-    fields = {"method": method, "path": path, "status": status, "ms": round(elapsed_ms, 1), "ip": address, "key": hint}
-    line = f"{method} {path} | {status} | {elapsed_ms:.1f}ms | ip={address} key={hint}"
+    path = quote(served.path, safe="/:@~,;=+$!*'()")[:MAX_PATH_CHARS]
+    address, key = served.address or "-", f"{served.key}..." if served.key else "-"
+    elapsed_ms = served.seconds * 1000
+    fields = {
+        "method": served.method,
+        "path": path,
+        "route": served.route,
+        "status": served.status,
+        "ms": round(elapsed_ms, 1),
+        "ip": address,
+        "key": key,
+        "client": served.client_id and served.client_id[:MAX_CLIENT_CHARS],
+    }
+    line = f"{served.method} {path} | {served.status} | {elapsed_ms:.1f}ms | ip={address} key={key}"
     log.info(line, extra={"request": fields})

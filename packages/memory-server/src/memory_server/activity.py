@@ -12,6 +12,8 @@ from memory_core.errors import MemoryServiceError
 log = logging.getLogger("memory_server")
 
 MAINTAIN_AFTER_S = 30.0
+WATCHING = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+"""Where others look whether the server works: free of limits, and no reason for it to stay."""
 
 
 class Activity:
@@ -44,7 +46,7 @@ class ActivityMiddleware:
         self._activity = activity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == "/health":
+        if scope["type"] != "http" or scope["path"] in WATCHING:
             await self.app(scope, receive, send)
             return
         self._activity.begin()

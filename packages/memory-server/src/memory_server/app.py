@@ -18,22 +18,31 @@ from memory_core.changes import Quota
 from memory_core.diagnosis import Doctor
 from memory_core.errors import InvalidError
 from memory_core.memories import Memories
+from memory_core.watching import Watch
+from memory_server import access_log
 from memory_server.access import AccessMiddleware, Doors, Keyring, Level
-from memory_server.access_log import AccessLogMiddleware
 from memory_server.activity import Activity, ActivityMiddleware, leave_when_idle, maintain_when_idle
+from memory_server.audit import Auditor
+from memory_server.audit_file import AuditFile
+from memory_server.audit_layer import Audited, AuditMiddleware, AuditRoutes, RefusalMiddleware
 from memory_server.auth import AuthMiddleware
 from memory_server.backups import BackupRoutes
 from memory_server.deferred import Deferred, Endpoint
 from memory_server.diagnosis import DiagnosisRoutes
 from memory_server.guard import GuardMiddleware, allowed_hosts
 from memory_server.headers import LIMIT_FIELDS, HeadersMiddleware
+from memory_server.health import HealthRoutes
 from memory_server.keyring import open_keys
 from memory_server.keys import KeyRoutes
 from memory_server.limits import AddressLimitMiddleware, LimitMiddleware, Limits
+from memory_server.meters import Meters
+from memory_server.metrics import CountedBackups, MetricsRoutes
 from memory_server.openapi import Documented
 from memory_server.problems import HttpError, ProblemMiddleware, method_not_allowed, no_route, response_of
 from memory_server.rest import Rest, clear_transfers
+from memory_server.served import ServedMiddleware
 from memory_server.settings import ServerSettings
+from memory_server.templates import Templates
 
 if TYPE_CHECKING:
     from memory_server.oauth.authority import Authority
@@ -41,12 +50,12 @@ if TYPE_CHECKING:
 CORS_HEADERS = (
     "authorization", "content-type", "x-api-key", "x-client-id", "x-project-id", "x-reason",
     "idempotency-key", "x-written-ago",
-    "mcp-protocol-version", "mcp-method", "mcp-name",
+    "x-request-id", "mcp-protocol-version", "mcp-method", "mcp-name",
 )  # fmt: skip
 
 
 class Service(Memories, Protocol):
-    """The product with a beginning, an end, backups and a doctor, and as far as a key reaches it."""
+    """The product with a beginning, an end, backups, a doctor and a watch, and as far as a key reaches it."""
 
     def within(self, projects: Sequence[str]) -> Memories: ...
 
@@ -55,6 +64,9 @@ class Service(Memories, Protocol):
 
     @property
     def doctor(self) -> Doctor: ...
+
+    @property
+    def watch(self) -> Watch: ...
 
     async def start(self) -> None: ...
 
@@ -80,10 +92,17 @@ class Local(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def create_app(
-    service: Service, settings: ServerSettings, *, activity: Activity | None = None, local: Local | None = None
+    service: Service,
+    settings: ServerSettings,
+    *,
+    activity: Activity | None = None,
+    local: Local | None = None,
+    meters: Meters | None = None,
 ) -> FastAPI:
     """A new application around `service`, which it starts and closes. Enter its lifespan once."""
-    limits = Limits.off() if local else _limits(settings)
+    meters = meters or Meters()
+    limits = Limits.off() if local else _limits(settings, meters)
+    auditor = Auditor(AuditFile(settings.data_dir), meters)
     keyring = open_keys(settings)
     oauth = _authority(settings.public_url, keyring, limits, folder=settings.data_dir) if settings.public_url else None
     doors = Doors()
@@ -93,7 +112,7 @@ def create_app(
         reach = request.state.principal.projects
         return service if reach is None else service.within(reach)
 
-    mcp = Deferred(lambda: _mcp_endpoint(memories, limits, max_body_bytes=settings.max_body_bytes))
+    mcp = Deferred(lambda: _mcp_endpoint(memories, limits, meters, auditor, max_body_bytes=settings.max_body_bytes))
     activity = activity or Activity()
 
     @contextlib.asynccontextmanager
@@ -106,8 +125,10 @@ def create_app(
             watching.append(asyncio.create_task(leave_when_idle(activity, settings.idle_exit, local.stop)))
         try:
             async with mcp.running():
+                health.serving = True
                 yield
         finally:
+            health.serving = False
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
@@ -116,12 +137,16 @@ def create_app(
             if oauth is not None:
                 oauth.close()
 
+    health = HealthRoutes(service.watch)
     rest = Rest(service, settings, memories=memories, instance=local.instance if local else None)
-    admin = [*BackupRoutes(service.backups).routes(), *DiagnosisRoutes(service.doctor).routes()]
+    backups = CountedBackups(service.backups, meters)
+    metrics = MetricsRoutes(meters, service.watch, service.backups)
+    admin = [*BackupRoutes(backups).routes(), *DiagnosisRoutes(service.doctor).routes(), *AuditRoutes(auditor).routes()]
     admin += KeyRoutes(keyring, max_body_bytes=settings.max_body_bytes).routes()
     if oauth is not None:
         admin += oauth.admin_routes()
-    app = Documented([*rest.routes(), *admin], doors=doors, lifespan=lifespan)
+    rows = [*rest.routes(), *health.routes(), *metrics.routes(), *admin]
+    app = Documented(rows, doors=doors, lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))
         doors.add(path, (), Level.READ)  # and each tool by itself
@@ -133,18 +158,24 @@ def create_app(
     doors.check(app.routes)
     app.add_exception_handler(HTTPException, _framework_error)
     app.add_exception_handler(RequestValidationError, _framework_error)
+    audited = Audited(rows)
+    app.add_middleware(AuditMiddleware, auditor=auditor, audited=audited)  # the innermost
     gate = Gate(keyring=oauth.keyring if oauth else keyring, doors=doors, limits=limits, oauth=oauth)
     _add_middleware(app, settings, gate, activity)
+    app.add_middleware(RefusalMiddleware, auditor=auditor, audited=audited)
+    templates = Templates(route.path for route in app.routes if isinstance(route, AsgiRoute))
+    app.add_middleware(ServedMiddleware, templates=templates, tell=[access_log.write, meters.served])  # the outermost
     return app
 
 
-def _limits(settings: ServerSettings) -> Limits:
+def _limits(settings: ServerSettings, meters: Meters) -> Limits:
     return Limits(
         reads=settings.limit_reads,
         writes=settings.limit_writes,
         protocol=settings.limit_protocol,
         logins=settings.limit_logins,
         address=settings.limit_address,
+        refused=meters.refused,
     )
 
 
@@ -155,11 +186,13 @@ def _authority(url: str, keys: Keyring, limits: Limits, *, folder: Path) -> "Aut
     return Authority(url, keys, limits, folder=folder)
 
 
-def _mcp_endpoint(memories: Callable[[Request], Memories], limits: Limits, *, max_body_bytes: int) -> Endpoint:
+def _mcp_endpoint(
+    memories: Callable[[Request], Memories], limits: Limits, meters: Meters, auditor: Auditor, *, max_body_bytes: int
+) -> Endpoint:
     # Imported on demand: see `deferred`.
     from memory_server.mcp import McpEndpoint
 
-    return McpEndpoint(memories, limits, max_body_bytes=max_body_bytes)
+    return McpEndpoint(memories, limits, meters, auditor, max_body_bytes=max_body_bytes)
 
 
 def _stopping(local: Local) -> Callable[[Request], Awaitable[Response]]:
@@ -206,7 +239,7 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=list(CORS_HEADERS),
-            expose_headers=["retry-after", "x-memory-count", *LIMIT_FIELDS],
+            expose_headers=["retry-after", "x-memory-count", "x-request-id", *LIMIT_FIELDS],
         )
     hosts = allowed_hosts(settings.allowed_hosts, is_open=gate.keyring.is_open)
     origins = settings.cors_origins
@@ -218,4 +251,3 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
     app.add_middleware(HeadersMiddleware, is_https=(settings.public_url or "").startswith("https:"))
     if gate.oauth is not None:
         gate.oauth.add_outer(app)
-    app.add_middleware(AccessLogMiddleware)

@@ -35,7 +35,7 @@ async def read_struct(request: Request, kind: type[StructT], *, max_bytes: int) 
         raise unsupported_media("application/json")
     body = await read_body(request, max_bytes=max_bytes)
     try:
-        return msgspec.json.decode(body, type=kind)
+        return _noted(request, msgspec.json.decode(body, type=kind))
     except msgspec.ValidationError as error:
         raise InvalidError(explain(error, kind)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -72,7 +72,13 @@ def read_query(request: Request, kind: type[StructT]) -> StructT:
             given.setdefault(name, []).append(value)
         else:
             given[name] = value or None
-    return to_struct(given, kind)
+    return _noted(request, to_struct(given, kind))
+
+
+def _noted(request: Request, asked: StructT) -> StructT:
+    """For the audit log, which takes ids and scopes from it."""
+    request.scope.setdefault("state", {}).setdefault("asked", []).append(asked)
+    return asked
 
 
 def _is_list(hint: object) -> bool:

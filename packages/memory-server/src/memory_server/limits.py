@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from memory_core.changes import Quota
 from memory_core.errors import InvalidError, RateLimitedError
+from memory_server.activity import WATCHING
 
 MAX_NAMES = 10_000
 MAX_NAME_CHARS = 100
@@ -77,6 +78,7 @@ class Limits:
         logins: str = "10/minute",
         address: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        refused: Callable[[Kind], None] = lambda _: None,
     ) -> None:
         """Without `address`, one may send as much as some ten machines do, or, with reads or writes `off`, anything."""
         rates = {
@@ -92,6 +94,7 @@ class Limits:
         self._counts = limiter.limiter
         self._seen: OrderedDict[tuple[Kind, str], RateLimitItem] = OrderedDict()
         self._clock = clock
+        self._refused = refused
         self._latest = time.time()
         self._once: OrderedDict[tuple[Kind, str, bytes], float] = OrderedDict()
 
@@ -135,6 +138,7 @@ class Limits:
         self._latest = now
 
     def _error(self, kind: Kind, name: str, rate: RateLimitItem) -> RateLimitedError:
+        self._refused(kind)
         wait_s = self._put_down(kind, name, rate).reset_s
         return RateLimitedError(
             f"rate limited, retry in {wait_s} s (at most {rate} for {kind.value})", retry_after_s=float(wait_s)
@@ -183,7 +187,7 @@ def kind_of(method: str, path: str) -> Kind:
 
 def is_free(scope: Scope) -> bool:
     """Watching a server costs its users nothing, and an answer that it is well no more than a refusal would."""
-    return scope["type"] != "http" or f"{scope['path']}/".startswith("/health/")
+    return scope["type"] != "http" or scope["path"] in WATCHING
 
 
 class AddressLimitMiddleware:

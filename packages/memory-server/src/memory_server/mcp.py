@@ -6,6 +6,7 @@ model reads that and can mend its call; a JSON-RPC error never reaches it.
 
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -18,13 +19,17 @@ from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
+from memory_core.auditing import AuditOutcome
 from memory_core.errors import InternalError, MemoryServiceError
 from memory_core.memories import Memories
 from memory_server import __version__
+from memory_server.audit import MAX_CHARS, Auditor, actor_of, plain
 from memory_server.auth import caller_of
 from memory_server.decoding import read_body, to_struct
 from memory_server.limits import Limits
+from memory_server.meters import Meters
 from memory_server.problems import method_not_allowed
+from memory_server.templates import UNKNOWN
 from memory_server.tools import INSTRUCTIONS, TOOLS, Tool
 
 log = logging.getLogger("memory_server")
@@ -40,12 +45,22 @@ class McpEndpoint:
     `memories` is the product as far as the key of a request reaches.
     """
 
-    def __init__(self, memories: Callable[[Request], Memories], limits: Limits, *, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        memories: Callable[[Request], Memories],
+        limits: Limits,
+        meters: Meters,
+        auditor: Auditor,
+        *,
+        max_body_bytes: int,
+    ) -> None:
         # Else the SDK's streams end at a stop signal, before the answer of a call that is under way. No stream of
         # ours outlives its call, so that waiting for them is short.
         AppStatus.enable_automatic_graceful_drain = False
         self._memories = memories
         self._limits = limits
+        self._meters = meters
+        self._auditor = auditor
         self._tools = {tool.name: tool for tool in TOOLS}
         schemas = {tool.name: tool.input_schema() for tool in TOOLS}
         server: Server[dict[str, Any]] = Server(
@@ -81,24 +96,44 @@ class McpEndpoint:
     async def _call(self, context: CallContext, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
         tool = self._tools.get(params.name)
         if tool is None:
+            self._meters.tool_called(UNKNOWN, "no-tool", 0.0)
             names = ", ".join(self._tools)
             raise MCPError(code=mcp_types.INVALID_PARAMS, message=f"no tool {params.name[:60]!r}; there are {names}")
+        began, outcome = time.perf_counter(), "left"  # stays so if the caller goes away
         try:
-            return _text(await self._run(tool, params.arguments or {}, context))
+            text = await self._run(tool, params.arguments or {}, context)
+            outcome = "ok"
+            return _text(text)
         except MemoryServiceError as error:
+            outcome = error.code
             return _failed(error)
         except Exception:
+            outcome = InternalError.code
             # The SDK would answer with a JSON-RPC error, which the model never sees.
             log.exception("%s failed", tool.name)
             return _failed(InternalError("the server failed at this; its log says why. Trying again may help"))
+        finally:
+            self._meters.tool_called(tool.name, outcome, time.perf_counter() - began)
 
     async def _run(self, tool: Tool, arguments: dict[str, Any], context: CallContext) -> str:
         request = context.request
         if request is None:
             raise InternalError("a tool was called by another way than HTTP, so nobody knows by whom")
-        principal = request.state.principal
-        self._limits.spend(tool.kind, principal.limited_as)
-        principal.require(tool.needs)
+        self._limits.spend(tool.kind, request.state.principal.limited_as)
+        if not tool.audited:
+            return await self._answer(tool, arguments, request)
+        named = {name: str(arguments[name])[:MAX_CHARS] for name in ("memory_id",) if name in arguments}
+        action = await self._auditor.begin(tool.name, actor_of(request), plain(named), changes=True)
+        try:
+            text = await self._answer(tool, arguments, request)
+        except BaseException as error:
+            await action.fail(error)
+            raise
+        await action.end(AuditOutcome.DONE)
+        return text
+
+    async def _answer(self, tool: Tool, arguments: dict[str, Any], request: Request) -> str:
+        request.state.principal.require(tool.needs)
         # Some models send null for what they leave out.
         given = {name: value for name, value in arguments.items() if value is not None}
         return await tool.run(self._memories(request), to_struct(given, tool.arguments), caller_of(request))

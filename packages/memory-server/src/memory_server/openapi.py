@@ -16,7 +16,7 @@ from memory_server import __version__
 from memory_server.access import Doors, Level
 from memory_server.docs_page import POLICY, page
 from memory_server.problems import MEDIA_TYPE
-from memory_server.rest import MEDIA, MemoryFile, Route
+from memory_server.rest import MEDIA, MemoryFile, PlainText, Route
 
 _ABOUT = (
     "The memory that coding agents share. X-Client-ID and X-Project-ID (percent-encoded) stand in for client_id and "
@@ -112,7 +112,7 @@ class Documented(FastAPI):
 def _schemas(routes: list[Route]) -> Json:
     named: set[type[msgspec.Struct]] = {Problem}
     named.update(kind for route in routes for kind in (route.returns, route.body, route.query) if kind)
-    structs = sorted(named - {MemoryFile}, key=lambda kind: kind.__name__)
+    structs = sorted(named - {MemoryFile, PlainText}, key=lambda kind: kind.__name__)
     _, schemas = msgspec.json.schema_components(structs, ref_template=_REF)
     for name, example in _EXAMPLES.items():
         schemas[name]["examples"] = [example]
@@ -139,6 +139,8 @@ def _taken(route: Route, schemas: Json) -> Json:
 def _content(kind: type[msgspec.Struct]) -> Json:
     if kind is MemoryFile:
         return {"content": {media: {"schema": {"type": "string", "format": "binary"}} for media in MEDIA.values()}}
+    if kind is PlainText:
+        return {"content": {"text/plain": {"schema": _TEXT}}}
     return {"content": {"application/json": {"schema": _ref(kind)}}}
 
 

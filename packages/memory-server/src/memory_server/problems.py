@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memory_core.errors import InternalError, MemoryServiceError, Problem, RateLimitedError, problem_of
+from memory_server import request_ids
 
 log = logging.getLogger("memory_server")
 
@@ -64,7 +65,8 @@ def response_of(error: MemoryServiceError | HttpError) -> Response:
 
 
 def _response(problem: Problem, headers: Mapping[str, str]) -> Response:
-    return Response(msgspec.json.encode(problem), problem.status, dict(headers), MEDIA_TYPE)
+    named = msgspec.structs.replace(problem, request_id=request_ids.current())
+    return Response(msgspec.json.encode(named), problem.status, dict(headers), MEDIA_TYPE)
 
 
 class ProblemMiddleware:

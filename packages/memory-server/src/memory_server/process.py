@@ -35,8 +35,10 @@ def run(settings: ServerSettings, supervisor: Supervisor) -> None:
     from memory_core.engine.compose import EngineOptions, open_engine
     from memory_server.access_log import configure_logging
     from memory_server.companions import companions
+    from memory_server.meters import Meters
 
     configure_logging(settings.log_format)  # before the store, which may have something to say of an upgrade
+    meters = Meters()
     service = open_engine(
         EngineOptions(
             data_dir=settings.data_dir,
@@ -55,7 +57,8 @@ def run(settings: ServerSettings, supervisor: Supervisor) -> None:
             backup_dir=settings.backup_dir,
             backup_keep=settings.backup_keep,
             companions=companions(),
-        )
+        ),
+        observer=meters,
     )
     import uvicorn
 
@@ -92,7 +95,7 @@ def run(settings: ServerSettings, supervisor: Supervisor) -> None:
         server.should_exit = True
 
     local = Local(instance=instance, stop=stop) if settings.local else None
-    app = create_app(service, settings, activity=Activity(), local=local)
+    app = create_app(service, settings, activity=Activity(), local=local, meters=meters)
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -97,6 +97,10 @@ class MemoryFile(Struct, frozen=True):
     """Stands in a route for a body that is a file of one of the media types in `MEDIA`."""
 
 
+class PlainText(Struct, frozen=True):
+    """Stands in a route for an answer that is text."""
+
+
 class Route(Struct, frozen=True, kw_only=True):
     """`body` and `query` are structs that the handler reads; `returns` is what it answers with `status`."""
 
@@ -114,6 +118,7 @@ class Route(Struct, frozen=True, kw_only=True):
     query: type[Struct] | None = None
     changes: bool = False  # it takes Idempotency-Key and X-Reason
     errors: tuple[int, ...] = ()
+    audited: bool = False  # written down, and not done where that fails; see `audit` for what always is
 
 
 class Rest:
@@ -146,7 +151,7 @@ class Rest:
                   handler=self.search, body=SearchQuery, returns=SearchResult),
             Route(method="POST", path="/memories/purge", needs=Level.WRITE,
                   summary="Move all that fit to the trash; a dry run by default", handler=self.purge, tag="upkeep",
-                  body=PurgeQuery, returns=PurgeReport, changes=True, errors=(507,)),
+                  body=PurgeQuery, returns=PurgeReport, changes=True, errors=(507,), audited=True),
             Route(method="GET", path=one, needs=Level.READ, summary="One memory", handler=self.get, returns=Memory,
                   errors=missing),
             Route(method="PATCH", path=one, needs=Level.WRITE, summary="Change fields of a memory", handler=self.update,
@@ -160,13 +165,14 @@ class Rest:
                   summary="Every state of a memory, and what made it so", handler=self.history, returns=History,
                   errors=missing),
             Route(method="POST", path="/undo", needs=Level.WRITE, summary="Take back a change, or all of a batch",
-                  handler=self.undo, body=UndoRequest, returns=UndoReport, changes=True, errors=(*missing, 507)),
+                  handler=self.undo, body=UndoRequest, returns=UndoReport, changes=True, errors=(*missing, 507),
+                  audited=True),
             Route(method="GET", path="/review", needs=Level.READ,
                   summary="What says nearly the same, and what nobody has looked at", handler=self.review,
                   query=ReviewQuery, returns=Review),
             Route(method="POST", path="/review/settle", needs=Level.WRITE,
                   summary="Merge two memories, supersede one, or keep both", handler=self.settle, body=Settlement,
-                  returns=Settled, changes=True, errors=(*missing, 507)),
+                  returns=Settled, changes=True, errors=(*missing, 507), audited=True),
             Route(method="POST", path="/trash/empty", needs=Level.ADMIN,
                   summary="Remove for good what lies in the trash; a dry run first", handler=self.empty_trash,
                   tag="upkeep", body=TrashQuery, returns=TrashReport, errors=(507,)),
@@ -188,10 +194,11 @@ class Rest:
                   errors=(409, 507)),
             Route(method="GET", path="/export", needs=Level.READ,
                   summary="Every memory with its past and its vectors, as a file", handler=self.export, tag="upkeep",
-                  query=ExportQuery, returns=MemoryFile),
+                  query=ExportQuery, returns=MemoryFile, audited=True),
             Route(method="POST", path="/import", needs=Level.WRITE,
                   summary="Take in an export, or claude-local-memory-server's store", handler=self.import_,
-                  tag="upkeep", body=MemoryFile, query=Upload, returns=ImportReport, changes=True, errors=(507,)),
+                  tag="upkeep", body=MemoryFile, query=Upload, returns=ImportReport, changes=True, errors=(507,),
+                  audited=True),
         ]  # fmt: skip
 
     async def health(self, request: Request) -> Response:

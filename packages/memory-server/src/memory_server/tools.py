@@ -159,7 +159,7 @@ def bare_id(memory_id: str) -> str:
 
 
 class Tool(Struct, frozen=True, kw_only=True):
-    """`kind` is what a call is counted as, `needs` what its key must allow.
+    """`kind` is what a call is counted as, `needs` what its key must allow, `audited` whether it is written down.
 
     Hints as in the protocol; no tool reaches beyond the store.
     """
@@ -173,6 +173,7 @@ class Tool(Struct, frozen=True, kw_only=True):
     read_only: bool = False
     destructive: bool = False
     idempotent: bool = False
+    audited: bool = False
     always_load: bool = False
 
     def input_schema(self) -> dict[str, Any]:
@@ -222,6 +223,7 @@ TOOLS = (
         kind=Kind.WRITE,
         needs=Level.WRITE,
         destructive=True,
+        audited=True,
     ),
     Tool(
         name="memory_context",

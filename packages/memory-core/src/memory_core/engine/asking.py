@@ -1,6 +1,7 @@
 """The verbs of `Memories` that look: what each asks of the store, and in which order. A base of the service."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -17,6 +18,7 @@ from memory_core.engine.threads import Threads
 from memory_core.engine.transfer import Files
 from memory_core.engine.writing import Sight
 from memory_core.errors import InvalidError
+from memory_core.observing import Stage, timed
 from memory_core.types import (
     Context,
     ContextQuery,
@@ -74,6 +76,13 @@ class Asking(Moving):
         return MemoryPage(memories=page, count=len(page), next_cursor=ids.cursor(page[-1]) if more else None)
 
     async def search(self, query: SearchQuery) -> SearchResult:
+        began = time.perf_counter()
+        result = await self._search(query)
+        seconds = time.perf_counter() - began
+        self._searcher.observer.search(asked=query.search_mode, answered=result.search_mode, seconds=seconds)
+        return result
+
+    async def _search(self, query: SearchQuery) -> SearchResult:
         _refuse_trash(query)
         text = query.query.strip()
         if not text:
@@ -83,7 +92,7 @@ class Asking(Moving):
         return await self._once_more(lambda: self._searched(text, query))
 
     async def _searched(self, text: str, query: SearchQuery) -> SearchResult:
-        vector = await self._query_vector(text)
+        vector = await self._query_vector(text, query.search_mode)
         return await self._seen(lambda at: self._found(text, vector, at(query)))
 
     def _found(self, text: str, vector: QueryVector | None, query: SearchQuery) -> SearchResult:
@@ -91,13 +100,16 @@ class Asking(Moving):
         notice = why_by_words(status) if vector is None else why_incomplete(status)
         return self._searcher.search(text, vector, query, notice=notice)
 
-    async def _query_vector(self, text: str) -> QueryVector | None:
+    async def _query_vector(self, text: str, mode: SearchMode) -> QueryVector | None:
         """Null if no model can be had in time. What was stored before this call can then be found by its vector."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience_s
-        vector = await self._embeddings.query_vector(text, wait_s=self._patience_s)
+        observer = self._searcher.observer
+        with timed(observer, Stage.EMBED, mode):
+            vector = await self._embeddings.query_vector(text, wait_s=self._patience_s)
         if vector is not None:
-            await self._embeddings.settle(wait_s=max(0.0, deadline - loop.time()))
+            with timed(observer, Stage.SETTLE, mode):
+                await self._embeddings.settle(wait_s=max(0.0, deadline - loop.time()))
         return vector
 
     async def similar(self, memory_id: str, *, limit: int = 10) -> SearchResult:

@@ -4,7 +4,6 @@ Stores, embedders and rerankers are found by entry point, by the word before the
 Opening is quick: models are loaded later, in threads of their own.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint, distribution, entry_points, version
@@ -25,12 +24,14 @@ from memory_core.engine.fusion import Ranking
 from memory_core.engine.incoming import read_file
 from memory_core.engine.lexical import ANALYSER_VERSION, entry, indexed_text
 from memory_core.engine.lines import write_lines
+from memory_core.engine.observing import ObservedEmbedder
 from memory_core.engine.parquet import write_parquet
 from memory_core.engine.ports import Embedder, EmbedderOptions, Reranker, Store, StoreOptions
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.service import TRASH_DAYS, MemoryService
 from memory_core.engine.transfer import Files
 from memory_core.errors import InvalidError, MemoryServiceError, ModelUnavailableError, UnavailableError
+from memory_core.observing import UNOBSERVED, Observer
 from memory_core.types import FileFormat, Fusion, ModelInfo, SecretPolicy
 
 _DISTRIBUTION = "memory-core"
@@ -70,8 +71,13 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     secrets: SecretPolicy = SecretPolicy.REDACT
 
 
-def open_engine(options: EngineOptions, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> MemoryService:
-    """Open the store; `start` of the service then begins to load the model.
+def open_engine(
+    options: EngineOptions,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    observer: Observer = UNOBSERVED,
+) -> MemoryService:
+    """Open the store; `start` of the service then begins to load the model. `observer` is told of its work.
 
     Raises InvalidError for a word that names nothing, UnavailableError where a part is not installed or the store is
     in use.
@@ -91,7 +97,7 @@ def open_engine(options: EngineOptions, *, clock: Callable[[], datetime] = lambd
         store,
         EmbeddingQueue(
             store,
-            functools.partial(_load, options),
+            lambda spec: ObservedEmbedder(_load(options, spec), observer),
             indexed_text,
             embedder=None if chosen == NO_EMBEDDER else chosen,
         ),
@@ -108,6 +114,7 @@ def open_engine(options: EngineOptions, *, clock: Callable[[], datetime] = lambd
         secrets=options.secrets,
         reranking=reranking,
         backups=_backups(options, store),
+        observer=observer,
     )
 
 

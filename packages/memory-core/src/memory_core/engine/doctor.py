@@ -5,6 +5,7 @@ a store, and how it is mended, the store knows.
 """
 
 import asyncio
+import contextvars
 import functools
 import logging
 import threading
@@ -141,7 +142,7 @@ class StoreDoctor:
 
     async def _alone(self, function: Callable[[], T]) -> T:
         try:
-            future = self._thread.submit(function)
+            future = self._thread.submit(contextvars.copy_context().run, function)
         except RuntimeError as closed:
             raise UnavailableError("the memory service is stopping; try again in a moment") from closed
         return await asyncio.wrap_future(future)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from memory_core.engine import dates, lexical, ranking
 from memory_core.engine.fusion import Question, Ranking, contains
-from memory_core.engine.ports import Probe, QueryVector, Rows
+from memory_core.engine.ports import Candidate, Probe, QueryVector, Rows
 from memory_core.engine.ranking import Ranked
 from memory_core.engine.reranking import Reranking
+from memory_core.observing import UNOBSERVED, Observer, Stage, timed
 from memory_core.types import (
     EmbeddingState,
     EmbeddingStatus,
@@ -40,6 +41,7 @@ class Searcher(Struct, frozen=True):
     ranking: Ranking
     clock: Callable[[], datetime]
     reranking: Reranking | None = None
+    observer: Observer = UNOBSERVED
 
     def newest(self, query: SearchQuery) -> SearchResult:
         """What an empty query gives; the score is 0, since nothing was compared."""
@@ -88,16 +90,8 @@ class Searcher(Struct, frozen=True):
         is one word: that takes a look at every memory, and a question seldom stands in one.
         """
         terms = () if mode is SearchMode.SEMANTIC else tuple(lexical.terms(text))
-        phrases = _phrases(text)
-        probe = _probe(terms, vector if mode is not SearchMode.KEYWORD else None, query.limit, phrases)
-        found = self.store.candidates(probe, query)
-        as_it_stands = mode is SearchMode.KEYWORD or (mode is SearchMode.HYBRID and len(text.split()) == 1)
-        if as_it_stands and not phrases and not any(each.bm25 for each in found):
-            containing = self.store.candidates(_probe((), None, query.limit, (text,)), query)
-            if containing:
-                phrases, found = (text,), containing
-                if mode is SearchMode.HYBRID:  # what is near in meaning comes along
-                    found = self.store.candidates(structs.replace(probe, phrases=phrases), query)
+        with timed(self.observer, Stage.CANDIDATES, mode):
+            found, phrases = self._candidates(text, terms, vector, query, mode)
         question = Question(
             mode=mode,
             limit=query.limit,
@@ -110,13 +104,30 @@ class Searcher(Struct, frozen=True):
         )
         # What was asked for decides: where meaning is missing, a reranker can do most.
         rereads = self.reranking is not None and query.search_mode is not SearchMode.KEYWORD
-        read = functools.partial(self._read, text) if rereads else None
-        return ranking.fuse(found, question, self.ranking, read), phrases
+        read = functools.partial(self._read, text, mode) if rereads else None
+        with timed(self.observer, Stage.FUSE, mode):
+            return ranking.fuse(found, question, self.ranking, read), phrases
 
-    def _read(self, text: str, memories: Sequence[Memory]) -> list[float] | None:
+    def _candidates(
+        self, text: str, terms: tuple[str, ...], vector: QueryVector | None, query: SearchQuery, mode: SearchMode
+    ) -> tuple[list[Candidate], tuple[str, ...]]:
+        phrases = _phrases(text)
+        probe = _probe(terms, vector if mode is not SearchMode.KEYWORD else None, query.limit, phrases)
+        found = self.store.candidates(probe, query)
+        as_it_stands = mode is SearchMode.KEYWORD or (mode is SearchMode.HYBRID and len(text.split()) == 1)
+        if as_it_stands and not phrases and not any(each.bm25 for each in found):
+            containing = self.store.candidates(_probe((), None, query.limit, (text,)), query)
+            if containing:
+                phrases, found = (text,), containing
+                if mode is SearchMode.HYBRID:  # what is near in meaning comes along
+                    found = self.store.candidates(structs.replace(probe, phrases=phrases), query)
+        return found, phrases
+
+    def _read(self, text: str, mode: SearchMode, memories: Sequence[Memory]) -> list[float] | None:
         if self.reranking is None or not memories:
             return None
-        return self.reranking.probabilities(text, [lexical.indexed_text(memory) for memory in memories])
+        with timed(self.observer, Stage.RERANK, mode):
+            return self.reranking.probabilities(text, [lexical.indexed_text(memory) for memory in memories])
 
 
 _WEAK = "only weak matches: they may not be what you mean"

@@ -29,8 +29,10 @@ from memory_core.engine.reach.rows import ReachedRows
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.searching import Searcher
 from memory_core.engine.transfer import Files
+from memory_core.engine.watching import EngineWatch
 from memory_core.errors import ConflictError, StorageFullError
 from memory_core.memories import Memories
+from memory_core.observing import UNOBSERVED, Observer
 from memory_core.types import BackfillReport, EmbeddingStatus, Health, ModelChoice, ModelList, SecretPolicy
 
 _log = logging.getLogger(__name__)
@@ -60,11 +62,12 @@ class MemoryService(Asking):
         ranking: Ranking | None = None,
         reranking: Reranking | None = None,
         backups: BackupService | NoBackups | None = None,
+        observer: Observer = UNOBSERVED,
         patience_s: float = PATIENCE_S,
         trash_days: int | None = TRASH_DAYS,
         secrets: SecretPolicy = SecretPolicy.REDACT,
     ) -> None:
-        searcher = Searcher(store, ranking or Ranking(), clock, reranking)
+        searcher = Searcher(store, ranking or Ranking(), clock, reranking, observer)
         super().__init__(
             store, embeddings, files, searcher, clock=clock, new_id=new_id, patience_s=patience_s, secrets=secrets
         )
@@ -86,6 +89,7 @@ class MemoryService(Asking):
                 embedder_fixed=catalog.fixed,
             )
         )
+        self.watch = EngineWatch(store, embeddings, reranking)
 
     def within(self, projects: Sequence[str]) -> Memories:
         """All of this as far as these projects go ("" for memories of no project)."""

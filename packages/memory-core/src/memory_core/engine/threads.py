@@ -1,9 +1,11 @@
 """The threads in which blocking work is done, so that no call ever blocks the event loop.
 
 A caller who goes away cannot leave half a write: what has begun in a thread ends there, with its transaction.
+Whatever the caller's context holds, such as the name of a request for the log, holds in the thread too.
 """
 
 import asyncio
+import contextvars
 import functools
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -47,7 +49,7 @@ class Threads:
 
 async def _in(threads: Executor, function: Callable[[], T]) -> T:
     try:
-        future = threads.submit(function)
+        future = threads.submit(contextvars.copy_context().run, function)
     except RuntimeError as closed:
         raise UnavailableError("the memory service is stopping; try again in a moment") from closed
     return await asyncio.wrap_future(future)

@@ -1,6 +1,7 @@
 """`Backups` of a store that is in use: in a thread of its own, so that neither reads nor writes wait for it."""
 
 import asyncio
+import contextvars
 import functools
 import threading
 from collections.abc import Callable
@@ -49,7 +50,7 @@ class BackupService:
             raise ConflictError("a backup is being made or verified already; try again when it is done")
 
         try:
-            future = self._thread.submit(function)
+            future = self._thread.submit(contextvars.copy_context().run, function)
         except RuntimeError as closed:
             self._busy.release()
             raise UnavailableError("the memory service is stopping; try again in a moment") from closed

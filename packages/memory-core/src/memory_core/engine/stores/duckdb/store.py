@@ -54,8 +54,10 @@ from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, FoundingStor
 from memory_core.engine.stores.duckdb.resident import Resident
 from memory_core.engine.stores.duckdb.scope import condition
 from memory_core.engine.stores.duckdb.transaction import DuckDBTransaction
+from memory_core.engine.watching import Room
 from memory_core.files import FileLock
 from memory_core.types import Memory, MemoryType, Scope
+from memory_core.watching import Tally
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +80,7 @@ class DuckDBStore:
         # How many commits there had been, and what `count_pending` then gave for which model.
         self._last_count: tuple[int, ModelIdentity | None, int] = (-1, None, 0)
         self._next_expiry: tuple[int, datetime | None] = (-1, None)
+        self._last_tally: tuple[int, Sequence[Tally]] = (-1, ())
         self._lock: FileLock = opening.take(path)
         try:
             self._db = self._open(migrations)
@@ -254,6 +257,20 @@ class DuckDBStore:
         """See `Examinable`, also for the next two."""
         with self._db.read() as cursor:
             return state.state(cursor, self._db, self._snapshots)
+
+    def room(self) -> Room:
+        """See `Watchable`."""
+        with self._db.read() as cursor:
+            return state.room(cursor, self._db)
+
+    def tally(self) -> Sequence[Tally]:
+        commits, tallies = self._last_tally
+        if commits == self._db.commits:
+            return tallies
+        with self._db.snapshot() as (cursor, seen):
+            tallies = state.tally(cursor)
+        self._last_tally = (-1 if seen is None else seen, tallies)
+        return tallies
 
     def examine(self, digest: Callable[[str], int], go_on: GoOn) -> list[Flaw]:
         with self._db.read() as cursor:

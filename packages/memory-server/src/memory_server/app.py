@@ -42,10 +42,12 @@ from memory_server.problems import HttpError, ProblemMiddleware, method_not_allo
 from memory_server.rest import Rest, clear_transfers
 from memory_server.served import ServedMiddleware
 from memory_server.settings import ServerSettings
+from memory_server.telemetry import Several, Telling
 from memory_server.templates import Templates
 
 if TYPE_CHECKING:
     from memory_server.oauth.authority import Authority
+    from memory_server.tracing import Tracing
 
 CORS_HEADERS = (
     "authorization", "content-type", "x-api-key", "x-client-id", "x-project-id", "x-reason",
@@ -98,9 +100,11 @@ def create_app(
     activity: Activity | None = None,
     local: Local | None = None,
     meters: Meters | None = None,
+    tracing: "Tracing | None" = None,
 ) -> FastAPI:
     """A new application around `service`, which it starts and closes. Enter its lifespan once."""
     meters = meters or Meters()
+    telling: Telling = meters if tracing is None else Several(meters, tracing)
     limits = Limits.off() if local else _limits(settings, meters)
     auditor = Auditor(AuditFile(settings.data_dir), meters)
     keyring = open_keys(settings)
@@ -112,7 +116,7 @@ def create_app(
         reach = request.state.principal.projects
         return service if reach is None else service.within(reach)
 
-    mcp = Deferred(lambda: _mcp_endpoint(memories, limits, meters, auditor, max_body_bytes=settings.max_body_bytes))
+    mcp = Deferred(lambda: _mcp_endpoint(memories, limits, telling, auditor, max_body_bytes=settings.max_body_bytes))
     activity = activity or Activity()
 
     @contextlib.asynccontextmanager
@@ -136,6 +140,8 @@ def create_app(
             await service.close()
             if oauth is not None:
                 oauth.close()
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
 
     health = HealthRoutes(service.watch)
     rest = Rest(service, settings, memories=memories, instance=local.instance if local else None)
@@ -163,6 +169,10 @@ def create_app(
     gate = Gate(keyring=oauth.keyring if oauth else keyring, doors=doors, limits=limits, oauth=oauth)
     _add_middleware(app, settings, gate, activity)
     app.add_middleware(RefusalMiddleware, auditor=auditor, audited=audited)
+    if tracing is not None:
+        from memory_server.tracing import TracingMiddleware  # with what only tracing needs
+
+        app.add_middleware(TracingMiddleware, tracing=tracing)
     templates = Templates(route.path for route in app.routes if isinstance(route, AsgiRoute))
     app.add_middleware(ServedMiddleware, templates=templates, tell=[access_log.write, meters.served])  # the outermost
     return app
@@ -187,12 +197,12 @@ def _authority(url: str, keys: Keyring, limits: Limits, *, folder: Path) -> "Aut
 
 
 def _mcp_endpoint(
-    memories: Callable[[Request], Memories], limits: Limits, meters: Meters, auditor: Auditor, *, max_body_bytes: int
+    memories: Callable[[Request], Memories], limits: Limits, telling: Telling, auditor: Auditor, *, max_body_bytes: int
 ) -> Endpoint:
     # Imported on demand: see `deferred`.
     from memory_server.mcp import McpEndpoint
 
-    return McpEndpoint(memories, limits, meters, auditor, max_body_bytes=max_body_bytes)
+    return McpEndpoint(memories, limits, telling, auditor, max_body_bytes=max_body_bytes)
 
 
 def _stopping(local: Local) -> Callable[[Request], Awaitable[Response]]:

@@ -27,8 +27,8 @@ from memory_server.audit import MAX_CHARS, Auditor, actor_of, plain
 from memory_server.auth import caller_of
 from memory_server.decoding import read_body, to_struct
 from memory_server.limits import Limits
-from memory_server.meters import Meters
 from memory_server.problems import method_not_allowed
+from memory_server.telemetry import Telling
 from memory_server.templates import UNKNOWN
 from memory_server.tools import INSTRUCTIONS, TOOLS, Tool
 
@@ -49,7 +49,7 @@ class McpEndpoint:
         self,
         memories: Callable[[Request], Memories],
         limits: Limits,
-        meters: Meters,
+        telling: Telling,
         auditor: Auditor,
         *,
         max_body_bytes: int,
@@ -59,7 +59,7 @@ class McpEndpoint:
         AppStatus.enable_automatic_graceful_drain = False
         self._memories = memories
         self._limits = limits
-        self._meters = meters
+        self._telling = telling
         self._auditor = auditor
         self._tools = {tool.name: tool for tool in TOOLS}
         schemas = {tool.name: tool.input_schema() for tool in TOOLS}
@@ -96,7 +96,7 @@ class McpEndpoint:
     async def _call(self, context: CallContext, params: mcp_types.CallToolRequestParams) -> mcp_types.CallToolResult:
         tool = self._tools.get(params.name)
         if tool is None:
-            self._meters.tool_called(UNKNOWN, "no-tool", 0.0)
+            self._telling.tool_called(UNKNOWN, "no-tool", 0.0)
             names = ", ".join(self._tools)
             raise MCPError(code=mcp_types.INVALID_PARAMS, message=f"no tool {params.name[:60]!r}; there are {names}")
         began, outcome = time.perf_counter(), "left"  # stays so if the caller goes away
@@ -113,7 +113,7 @@ class McpEndpoint:
             log.exception("%s failed", tool.name)
             return _failed(InternalError("the server failed at this; its log says why. Trying again may help"))
         finally:
-            self._meters.tool_called(tool.name, outcome, time.perf_counter() - began)
+            self._telling.tool_called(tool.name, outcome, time.perf_counter() - began)
 
     async def _run(self, tool: Tool, arguments: dict[str, Any], context: CallContext) -> str:
         request = context.request

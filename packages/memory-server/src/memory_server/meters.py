@@ -126,7 +126,6 @@ class Meters:
         self.rate_limited.add(kind.name.lower())
 
     def tool_called(self, tool: str, outcome: str, seconds: float) -> None:
-        """`outcome` is `ok`, or the code of the error."""
         self.tool_calls.add(tool, outcome)
         self.tool_seconds.observe(tool, value=seconds)
 

@@ -36,9 +36,10 @@ def run(settings: ServerSettings, supervisor: Supervisor) -> None:
     from memory_server.access_log import configure_logging
     from memory_server.companions import companions
     from memory_server.meters import Meters
+    from memory_server.telemetry import Several, open_tracing
 
     configure_logging(settings.log_format)  # before the store, which may have something to say of an upgrade
-    meters = Meters()
+    meters, tracing = Meters(), open_tracing(settings.tracing)
     service = open_engine(
         EngineOptions(
             data_dir=settings.data_dir,
@@ -58,7 +59,7 @@ def run(settings: ServerSettings, supervisor: Supervisor) -> None:
             backup_keep=settings.backup_keep,
             companions=companions(),
         ),
-        observer=meters,
+        observer=meters if tracing is None else Several(meters, tracing),
     )
     import uvicorn
 
@@ -95,7 +96,7 @@ def run(settings: ServerSettings, supervisor: Supervisor) -> None:
         server.should_exit = True
 
     local = Local(instance=instance, stop=stop) if settings.local else None
-    app = create_app(service, settings, activity=Activity(), local=local, meters=meters)
+    app = create_app(service, settings, activity=Activity(), local=local, meters=meters, tracing=tracing)
     config = uvicorn.Config(
         app,
         log_config=None,

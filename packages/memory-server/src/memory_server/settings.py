@@ -111,6 +111,14 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         str, Option("MEMORY_FORWARDED_ALLOW_IPS", "addresses or networks of the proxies whose X-Forwarded-For counts")
     ] = "127.0.0.1"
     log_format: Annotated[LogFormat, Option("MEMORY_LOG_FORMAT", "how log lines look")] = LogFormat.HUMAN
+    tracing: Annotated[
+        str,
+        Option(
+            "MEMORY_TRACING",
+            "where traces go: off, the address of an OpenTelemetry collector, or on: as the OTEL_ variables say; "
+            "needs memory-server[otel]",
+        ),
+    ] = "off"
     idle_exit: Annotated[
         float, Option("MEMORY_IDLE_EXIT", "seconds without a request after which a --local server leaves"), Meta(gt=0)
     ] = 1800.0

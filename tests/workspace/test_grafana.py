@@ -146,3 +146,11 @@ def test_prometheus_itself_takes_the_files_and_finds_the_names_right(scrape: str
     promtool("check", "rules", str(FOLDER / "alerts.yml"))
     promtool("check", "config", "--syntax-only", str(FOLDER / "prometheus.yml"))
     promtool("check", "metrics", given=scrape)
+
+
+def test_the_page_names_every_metric(told: Labels) -> None:
+    page = (FOLDER.parent / "metrics.md").read_text()
+    names = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in told if name.startswith("memory_")}
+
+    assert {name for name in names if f"`{name}`" not in page} == set()
+    assert set(re.findall(r"`(memory_\w+)`", page)) - names <= {"memory_delete"}

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, cast
 
-
 from support.containers import KEY, Container, Engine
 
 MB = 1_000_000

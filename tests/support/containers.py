@@ -114,4 +114,5 @@ def run_script(
     """As a person types it, whose own settings do not matter."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MEMORY_")}
     command: Sequence[str | Path] = ["bash", script, *arguments]
-    return subprocess.run(command, env=clean | dict(env or {}), input=typed, capture_output=True, text=True, check=False)
+    everything = clean | dict(env or {})
+    return subprocess.run(command, env=everything, input=typed, capture_output=True, text=True, check=False)

@@ -32,7 +32,7 @@ ADD_KEY = """
     INSERT INTO keys (name, scope, projects, client_id, created_at, expires_at, max_memories, max_bytes)
     VALUES (:name, :scope, :projects, :client_id, :now, :expires_at, :max_memories, :max_bytes)
 """
-ADD_SECRET = "INSERT INTO secrets (digest, name, created_at) VALUES (:digest, :name, :now)"  # noqa: S105 - a statement
+KEEP_DIGEST = "INSERT INTO secrets (digest, name, created_at) VALUES (:digest, :name, :now)"
 REVOKE = "UPDATE keys SET revoked_at = :now WHERE name = :name"
 SET_EXPIRY = "UPDATE keys SET expires_at = :expires_at WHERE name = :name"
 END_SECRETS = "UPDATE secrets SET ends_at = min(coalesce(ends_at, :end), :end) WHERE name = :name"

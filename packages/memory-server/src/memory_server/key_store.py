@@ -113,7 +113,7 @@ class KeyStore:
     def _issued(self, connection: sqlite3.Connection, name: str, now: datetime) -> IssuedKey:
         text = new_key()
         digest = hashlib.sha256(text.encode("ascii")).digest()
-        connection.execute(sql.ADD_SECRET, {"digest": digest, "name": name, "now": _text(now)})
+        connection.execute(sql.KEEP_DIGEST, {"digest": digest, "name": name, "now": _text(now)})
         return IssuedKey(**asdict(self._found(connection, name)), key=text)
 
     def _found(self, connection: sqlite3.Connection, name: str) -> Key:

@@ -38,6 +38,8 @@ OWN, OTHER = "{own}", "{other}"
 READ, WRITE, ADMIN = Level.READ, Level.WRITE, Level.ADMIN
 ADDRESSES = [
     Asked("GET", "/health", Level.OPEN),
+    Asked("GET", "/health/live", Level.OPEN),
+    Asked("GET", "/health/ready", Level.OPEN),
     Asked("GET", "/memories", READ),
     Asked("GET", "/memories?global_search=true&limit=200", READ),
     Asked("GET", "/memories?project_id=zebra", READ),
@@ -59,6 +61,7 @@ ADDRESSES = [
     Asked("GET", "/export?format=jsonl", READ),
     Asked("GET", "/key", READ),
     Asked("GET", "/models", READ, whole=True),
+    Asked("GET", "/metrics", READ, whole=True),
     Asked("GET", "/docs", READ),
     Asked("GET", "/openapi.json", READ),
     Asked("POST", "/memories", WRITE, {"content": "the port is 8000", "project_id": "shop"}),
@@ -80,6 +83,9 @@ ADDRESSES = [
     Asked("POST", "/admin/backups/20261125T000000.000Z/verify", ADMIN),
     Asked("GET", "/admin/diagnosis", ADMIN),
     Asked("POST", "/admin/repair", ADMIN),
+    Asked("GET", "/admin/audit", ADMIN),
+    Asked("GET", "/admin/grants", ADMIN),
+    Asked("POST", "/admin/grants/0123456789ab/revoke", ADMIN),
     Asked("POST", "/admin/keys", ADMIN, {"name": "another"}),
     Asked("GET", "/admin/keys", ADMIN),
     Asked("POST", "/admin/keys/another/rotate", ADMIN),
@@ -127,7 +133,8 @@ class Place(NamedTuple):
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Place]:
     folder = tmp_path_factory.mktemp("access")
-    async with calling(folder, api_key=BOOTSTRAP, limit_reads="off", limit_writes="off") as http:
+    off = {"limit_reads": "off", "limit_writes": "off", "limit_logins": "off"}
+    async with calling(folder, api_key=BOOTSTRAP, public_url="http://localhost:8420", **off) as http:
         keys = {name: make_key(folder, name, **fields) for name, fields in KEYS.items()}
         own, other = await _filled(http)
         yield Place(http, keys, own, other)
@@ -175,7 +182,7 @@ async def test_an_address_lets_in_who_may_and_tells_a_limited_key_nothing_of_oth
 
 
 async def test_every_address_of_the_server_is_in_this_table(tmp_path: Path) -> None:
-    async with calling(tmp_path, api_key=BOOTSTRAP) as http:
+    async with calling(tmp_path, api_key=BOOTSTRAP, public_url="http://localhost:8420") as http:
         document = (await http.get("/openapi.json", headers={"X-API-Key": BOOTSTRAP})).json()
 
     served = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
@@ -185,6 +192,7 @@ async def test_every_address_of_the_server_is_in_this_table(tmp_path: Path) -> N
 
 def _template(path: str) -> str:
     bare = path.partition("?")[0].replace(OWN, "{memory_id}").replace(OTHER, "{memory_id}")
+    bare = bare.replace("grants/0123456789ab", "grants/{grant_id}")
     return bare.replace("another", "{name}").replace("20261125T000000.000Z", "{name}")
 
 

@@ -218,6 +218,7 @@ def test_an_export_can_be_taken_in_again(http: httpx.Client, server: RunningServ
         "batch_id": None,
         "dry_run": False,
         "remarks": [],
+        "redacted": 0,
     }
     assert list(server.data_dir.glob(".transfer-*")) == []
 

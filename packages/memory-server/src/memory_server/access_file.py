@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.files import FileLock, sync_file, sync_folder
+from memory_server.data_files import ACCESS
 
-FILE_NAME = "access.sqlite"
 MIGRATIONS = (
     (
         """
@@ -52,7 +52,7 @@ _JOURNAL = "-journal"
 
 class AccessFile:
     def __init__(self, data_dir: Path) -> None:
-        self.path = data_dir / FILE_NAME
+        self.path = data_dir / ACCESS
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -142,7 +142,7 @@ class AccessFile:
 
     def _create(self) -> None:
         """Under its name only once it has its tables, so that an empty one is known for a damaged one."""
-        folder, new = self.path.parent, self.path.with_name(f".{FILE_NAME}.new")
+        folder, new = self.path.parent, self.path.with_name(f".{ACCESS}.new")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FileLock(self.path.with_suffix(".lock"))
         if not lock.acquire(timeout_s=BUSY_TIMEOUT_S):
@@ -158,7 +158,7 @@ class AccessFile:
             _give_to_owner(new, folder)
             sync_file(new)
             # Of one that was moved away: SQLite would take it for a part of this one.
-            self.path.with_name(FILE_NAME + _JOURNAL).unlink(missing_ok=True)
+            self.path.with_name(ACCESS + _JOURNAL).unlink(missing_ok=True)
             new.replace(self.path)
             sync_folder(folder)
         finally:

@@ -16,12 +16,12 @@ from msgspec.structs import asdict, replace
 
 from memory_core.errors import ConflictError, InvalidError, NotFoundError
 from memory_core.key_text import new_key
-from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, Rotation, Secret
+from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, Rotation
 from memory_server import key_sql as sql
 from memory_server.access_file import AccessFile
+from memory_server.key_lookup import KeyLookup
+from memory_server.key_rows import any_made, key_of, text_of, working_secrets
 from memory_server.key_uses import KeyUses, Uses
-
-_HINT_BYTES = 4
 
 
 class KeyStore:
@@ -29,6 +29,9 @@ class KeyStore:
         self.file = AccessFile(data_dir)
         self.uses = KeyUses(data_dir)
         self.clock = clock
+
+    def lookup(self) -> KeyLookup:
+        return KeyLookup(self.file)
 
     def any_made(self) -> bool:
         """Whether there ever was a key: then nobody is let in without one."""
@@ -44,9 +47,8 @@ class KeyStore:
         with self.file.reading() as connection:
             connection.execute("BEGIN")  # so that all of it is of one moment
             now, uses = self.clock(), self.uses.read()
-            keys = tuple(
-                _used(_key(row, _secrets(connection, row["name"], now)), uses) for row in connection.execute(sql.ALL)
-            )
+            rows = connection.execute(sql.ALL).fetchall()
+            keys = tuple(_used(key_of(row, working_secrets(connection, row["name"], now)), uses) for row in rows)
         return KeyList(keys=keys, count=len(keys))
 
     def create(self, new: NewKey, *, spare_admins: bool = False) -> IssuedKey:
@@ -63,8 +65,8 @@ class KeyStore:
                 )
             values = {
                 "projects": None if new.projects is None else json.dumps(new.projects),
-                "expires_at": None if new.expires_at is None else _text(new.expires_at),
-                "now": _text(now),
+                "expires_at": None if new.expires_at is None else text_of(new.expires_at),
+                "now": text_of(now),
             }
             connection.execute(sql.ADD_KEY, asdict(new) | values)
             return self._issued(connection, new.name, now)
@@ -80,7 +82,7 @@ class KeyStore:
                     f"{key.name} is the last key that may administer this server; make another first, or use "
                     "`memory-server keys revoke` on its machine"
                 )
-            connection.execute(sql.REVOKE, {"name": name, "now": _text(now)})
+            connection.execute(sql.REVOKE, {"name": name, "now": text_of(now)})
             connection.execute(sql.FORGET_SECRETS, {"name": name})
             return self._found(connection, name)
 
@@ -96,10 +98,10 @@ class KeyStore:
                 raise ConflictError(f"{key.name} has expired; say until when it is to work from now on (expires_at)")
             # What has expired must not work again because the key is given a new end.
             overlap = timedelta() if has_expired else timedelta(seconds=rotation.overlap_s)
-            connection.execute(sql.END_SECRETS, {"name": name, "end": _text(now + overlap)})
-            connection.execute(sql.FORGET_ENDED, {"name": name, "now": _text(now)})
+            connection.execute(sql.END_SECRETS, {"name": name, "end": text_of(now + overlap)})
+            connection.execute(sql.FORGET_ENDED, {"name": name, "now": text_of(now)})
             if rotation.expires_at is not None:
-                connection.execute(sql.SET_EXPIRY, {"name": name, "expires_at": _text(rotation.expires_at)})
+                connection.execute(sql.SET_EXPIRY, {"name": name, "expires_at": text_of(rotation.expires_at)})
             return self._issued(connection, name, now)
 
     @contextlib.contextmanager
@@ -113,65 +115,19 @@ class KeyStore:
     def _issued(self, connection: sqlite3.Connection, name: str, now: datetime) -> IssuedKey:
         text = new_key()
         digest = hashlib.sha256(text.encode("ascii")).digest()
-        connection.execute(sql.KEEP_DIGEST, {"digest": digest, "name": name, "now": _text(now)})
+        connection.execute(sql.KEEP_DIGEST, {"digest": digest, "name": name, "now": text_of(now)})
         return IssuedKey(**asdict(self._found(connection, name)), key=text)
 
     def _found(self, connection: sqlite3.Connection, name: str) -> Key:
         row = connection.execute(sql.ONE, {"name": name}).fetchone()
         if row is None:
             raise _no_key(name)
-        return _used(_key(row, _secrets(connection, name, self.clock())), self.uses.read())
-
-
-def any_made(connection: sqlite3.Connection) -> bool:
-    ((found,),) = connection.execute(sql.ANY).fetchall()
-    return bool(found)
-
-
-def holder(connection: sqlite3.Connection, digest: bytes, now: datetime) -> Key | None:
-    """Whose key has that digest, with that one of its secrets; null unless it works now.
-
-    The index compares digests. What its time tells of one leads nobody to the key.
-    """
-    # All of it, though it is one row: a statement that is not at its end keeps writers out.
-    rows = connection.execute(sql.HOLDER, {"digest": digest}).fetchall()
-    if not rows:
-        return None
-    key = _key(rows[0], (_secret(rows[0]),))
-    ends = (key.expires_at, key.secrets[0].ends_at)
-    return None if any(end is not None and end <= now for end in ends) else key
+        return _used(key_of(row, working_secrets(connection, name, self.clock())), self.uses.read())
 
 
 def _others_administer(connection: sqlite3.Connection, name: str, now: datetime) -> bool:
-    (count,) = connection.execute(sql.OTHER_ADMINS, {"name": name, "now": _text(now)}).fetchone()
+    (count,) = connection.execute(sql.OTHER_ADMINS, {"name": name, "now": text_of(now)}).fetchone()
     return bool(count)
-
-
-def _secrets(connection: sqlite3.Connection, name: str, now: datetime) -> tuple[Secret, ...]:
-    return tuple(map(_secret, connection.execute(sql.WORKING_SECRETS, {"name": name, "now": _text(now)})))
-
-
-def _secret(row: sqlite3.Row) -> Secret:
-    return Secret(
-        hint=row["digest"][:_HINT_BYTES].hex(),
-        created_at=datetime.fromisoformat(row["issued_at"]),
-        ends_at=_time(row["ends_at"]),
-    )
-
-
-def _key(row: sqlite3.Row, secrets: tuple[Secret, ...]) -> Key:
-    return Key(
-        name=row["name"],
-        scope=KeyScope(row["scope"]),
-        projects=None if row["projects"] is None else tuple(json.loads(row["projects"])),
-        client_id=row["client_id"],
-        created_at=datetime.fromisoformat(row["created_at"]),
-        expires_at=_time(row["expires_at"]),
-        revoked_at=_time(row["revoked_at"]),
-        max_memories=row["max_memories"],
-        max_bytes=row["max_bytes"],
-        secrets=secrets,
-    )
 
 
 def _used(key: Key, uses: Uses) -> Key:
@@ -187,12 +143,3 @@ def _require_future(at: datetime | None, now: datetime) -> None:
 
 def _no_key(name: str) -> NotFoundError:
     return NotFoundError(f"there is no key {name[:64]!r}; `keys list` shows them")
-
-
-def _text(at: datetime) -> str:
-    """All of one length, so that the texts are in the order of the times."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)

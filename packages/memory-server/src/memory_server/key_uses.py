@@ -11,8 +11,8 @@ import msgspec
 
 from memory_core.errors import UnavailableError
 from memory_core.files import replacing
+from memory_server.data_files import ACCESS_USES
 
-FILE_NAME = "access-used.json"
 _SECRETS = 4  # of a key, which are noted; the latest
 
 Uses = dict[str, dict[str, datetime]]
@@ -21,7 +21,7 @@ Uses = dict[str, dict[str, datetime]]
 
 class KeyUses:
     def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / FILE_NAME
+        self._path = data_dir / ACCESS_USES
 
     def read(self) -> Uses:
         try:

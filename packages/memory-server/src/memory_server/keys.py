@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import fastapi
 from fastapi import Request, Response
@@ -12,9 +12,11 @@ from memory_core.errors import ConflictError
 from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, OwnKey, Rotation
 from memory_server.access import LEVELS, Level, Principal
 from memory_server.decoding import read_query, read_struct
-from memory_server.key_store import KeyStore
 from memory_server.keyring import Keys
 from memory_server.rest import Route, encoded
+
+if TYPE_CHECKING:
+    from memory_server.key_store import KeyStore
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +73,7 @@ class KeyRoutes:
         return _secret(rotated)
 
     @property
-    def _store(self) -> KeyStore:
+    def _store(self) -> "KeyStore":
         if self._keys.store is None:
             raise ConflictError(
                 "this machine's own server has one key, which it makes at each start; keys are for a server that other "

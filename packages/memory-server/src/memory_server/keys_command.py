@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Struct
@@ -20,8 +20,10 @@ from memory_core import key_words
 from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, Rotation
 from memory_core.moments import coming, span
 from memory_core.settings import Option, add_flags, load_settings
-from memory_server.key_store import KeyStore
 from memory_server.settings import LOCAL_DATA_DIR, SYSTEM_DATA_DIR
+
+if TYPE_CHECKING:
+    from memory_server.key_store import KeyStore
 
 NAME = "keys"
 _PORT = "8420"
@@ -71,6 +73,8 @@ def _parser(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
 def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Raises MemoryServiceError."""
     os.umask(0o077)
+    from memory_server.key_store import KeyStore  # and with it SQLite, of which other commands have no use
+
     settings = load_settings(KeySettings, environ, flags)
     named = flags.get("data_dir") or environ.get("MEMORY_DATA_DIR")
     data_dir = LOCAL_DATA_DIR if flags.get("local") and not named else settings.data_dir
@@ -81,7 +85,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         sys.stdout.write(f"{_text(result, environ)}\n")
 
 
-def _create(store: KeyStore, flags: Mapping[str, Any]) -> IssuedKey:
+def _create(store: "KeyStore", flags: Mapping[str, Any]) -> IssuedKey:
     projects = [*flags.get("project", ()), *([""] if flags.get("no_project") else [])]
     new = NewKey(
         name=flags["name"],
@@ -95,21 +99,21 @@ def _create(store: KeyStore, flags: Mapping[str, Any]) -> IssuedKey:
     return store.create(new)
 
 
-def _list(store: KeyStore, _flags: Mapping[str, Any]) -> KeyList:
+def _list(store: "KeyStore", _flags: Mapping[str, Any]) -> KeyList:
     return store.list()
 
 
-def _rotate(store: KeyStore, flags: Mapping[str, Any]) -> IssuedKey:
+def _rotate(store: "KeyStore", flags: Mapping[str, Any]) -> IssuedKey:
     overlap = span(flags["overlap"]) if "overlap" in flags else None
     ends = {} if overlap is None else {"overlap_s": int(overlap.total_seconds())}
     return store.rotate(flags["name"], Rotation(expires_at=_end(flags), **ends))
 
 
-def _revoke(store: KeyStore, flags: Mapping[str, Any]) -> Key:
+def _revoke(store: "KeyStore", flags: Mapping[str, Any]) -> Key:
     return store.revoke(flags["name"])
 
 
-_Action = Callable[[KeyStore, Mapping[str, Any]], Key | KeyList]
+_Action = Callable[["KeyStore", Mapping[str, Any]], Key | KeyList]
 _ACTIONS: dict[str, _Action] = {"create": _create, "list": _list, "rotate": _rotate, "revoke": _revoke}
 
 

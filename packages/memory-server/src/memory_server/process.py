@@ -15,7 +15,6 @@ from memory_core.errors import InvalidError, UnavailableError
 from memory_core.files import FileLock
 from memory_server import __version__
 from memory_server.forwarded import trusted_proxies
-from memory_server.key_store import KeyStore
 from memory_server.settings import ServerSettings, is_loopback
 from memory_server.supervisor import Supervisor
 
@@ -125,6 +124,8 @@ def require_key(settings: ServerSettings) -> None:
     """Raise InvalidError where other machines could do everything, UnavailableError for keys that cannot be read."""
     if settings.local:
         return
+    from memory_server.key_store import KeyStore  # and with it SQLite, of which a machine's own server has no use
+
     keys = KeyStore(settings.data_dir)
     keys.file.prepare()
     if not settings.api_key and not is_loopback(settings.host) and not keys.any_made():

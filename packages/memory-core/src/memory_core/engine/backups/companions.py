@@ -5,7 +5,6 @@ Put back only where there is none: the one that is there knows more than a backu
 
 import contextlib
 import shutil
-import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -50,6 +49,8 @@ def put_back(companions: Sequence[Companion], data_dir: Path, folder: Path, mani
 
 
 def _copy(path: Path, copy: Path) -> None:
+    import sqlite3  # on demand: where there is nothing beside the store, nobody needs it
+
     try:
         with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))  # one file without a log, and nothing of what was deleted

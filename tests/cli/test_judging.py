@@ -12,6 +12,7 @@ from memory_cli.doctor.findings import Finding, Level, command
 from memory_cli.handover import Place
 from memory_core.backups import Backup, BackupList, BackupState
 from memory_core.diagnosis import Diagnosis, Flaw, FlawKind, StoreState
+from memory_core.keys import KeyScope, OwnKey
 from memory_core.types import EmbeddingState, EmbeddingStatus, NextModel, RerankerState, RerankerStatus
 
 NOW = datetime(2026, 11, 25, 20, tzinfo=UTC)
@@ -178,3 +179,34 @@ def test_a_command_holds_the_options_of_this_run_ready_to_be_pasted() -> None:
     assert shlex.split(given) == [
         "claude-memory", "--server", "http://memory.lan:8420", "--data-dir", "/my data", "backup", "create",
     ]  # fmt: skip
+
+
+LAPTOP = OwnKey(at=NOW, name="laptop", scope=KeyScope.WRITE)
+
+
+def judged_key(**fields: Any) -> Finding:  # Any: whatever field it is
+    return judging.key(replace(LAPTOP, **fields), "desk", lambda *words: shlex.join(["claude-memory", *words]))
+
+
+def test_a_key_is_warned_of_from_14_days_before_its_end() -> None:
+    soon, later = NOW + timedelta(days=14), NOW + timedelta(days=14, seconds=1)
+
+    assert judged_key().level is Level.OK
+    assert judged_key(expires_at=later).level is Level.OK
+    warned = judged_key(expires_at=soon)
+    assert (warned.level, warned.fix) == (Level.WARNING, "claude-memory keys rotate laptop --expires 90d")
+    assert "laptop works for 14 days yet" in warned.what
+
+
+def test_a_replaced_key_asks_for_the_new_one_and_for_no_other() -> None:
+    found = judged_key(expires_at=NOW + timedelta(hours=5), replaced=True)
+
+    assert (found.level, found.fix) == (Level.WARNING, None)
+    assert found.what.endswith("; put in what was issued since")
+
+
+def test_a_key_of_another_client_is_a_problem_with_the_name_to_set() -> None:
+    found = judged_key(client_id="the laptop")
+
+    assert (found.level, found.fix) == (Level.PROBLEM, "export MEMORY_CLIENT_ID='the laptop'")
+    assert judged_key(client_id="desk").level is Level.OK

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +20,7 @@ from memory_server.key_store import KeyStore
 from support.apps import MakeApp, calling
 from support.keys import make_key, sending
 from support.rpc import call_tool, post, tool_text
-from support.servers import RunningServer, ServerDidNotStartError, running_server
+from support.servers import RunningServer, ServerDidNotStartError, environment, running_server
 
 BOOTSTRAP = {"X-API-Key": "the key of these tests"}
 MEMORY_ADD = {
@@ -259,7 +261,7 @@ async def test_with_a_bootstrap_key_every_other_may_be_revoked(make_app: MakeApp
         ({"name": "a b"}, "the name of a key is 1 to 64 letters"),
         ({"name": "x", "scope": "root"}, "scope is 'root'; it must be one of read, write, admin"),
         ({"name": "x", "scope": "admin", "projects": ["p"]}, "an admin key reaches all projects"),
-        ({"name": "x", "projects": []}, "projects names 0; name 1 to"),
+        ({"name": "x", "projects": []}, "projects is empty, so the key would reach nothing"),
         ({"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at is 2020-01-01 00:00 UTC, which is over"),
         ({"name": "x", "project": "p"}, "'project' is not a parameter; did you mean 'projects'?"),
     ],
@@ -339,6 +341,33 @@ async def test_no_bootstrap_key_and_a_damaged_file_open_nothing(tmp_path: Path) 
         assert (await http.get("/memories")).status_code == 401
         assert (await http.get("/memories", headers=sending("x"))).status_code == 503
         assert (await http.get("/health")).status_code == 200
+
+
+def test_a_restore_brings_keys_to_a_new_machine_and_none_back_on_the_old_one(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    with running_server(old, api_key="k") as server, httpx.Client(base_url=server.url, timeout=60) as http:
+        key = make_key(old, "laptop")
+        assert http.post("/memories", json={"content": "kept"}, headers=sending(key)).status_code == 201
+        backup = http.post("/admin/backup", headers=sending("k")).json()
+        KeyStore(old).revoke("laptop")
+    place = old / "backups" / backup["name"]
+
+    said = restored(old, place, "--replace")
+    moved = restored(new, place)
+
+    assert backup["state"] == "verified"
+    assert "access.sqlite" not in said
+    assert "access.sqlite is as it was on 20" in moved
+    assert moved.rstrip().endswith("revoke again what was revoked since then")
+    for folder, status in ((old, 401), (new, 200)):
+        with running_server(folder, api_key="k") as server:
+            assert httpx.get(f"{server.url}/memories", headers=sending(key)).status_code == status
+
+
+def restored(data_dir: Path, backup: Path, *options: str) -> str:
+    """What the command said."""
+    run = [sys.executable, "-m", "memory_server", "backup", "restore", str(backup), "--data-dir", str(data_dir)]
+    return subprocess.run([*run, *options], env=environment(), capture_output=True, text=True, check=True).stdout
 
 
 def test_a_key_is_found_by_an_index_however_many_there_are(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_version_and_help_answer_without_the_heavy_parts() -> None:
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
 
     assert run("--version").stdout == f"memory-server {__version__}\n"
-    assert {"duckdb", "mcp", "uvicorn", "fastapi", "starlette", "numpy", "onnxruntime"}.isdisjoint(loaded)
+    assert {"duckdb", "mcp", "uvicorn", "fastapi", "starlette", "numpy", "onnxruntime", "sqlite3"}.isdisjoint(loaded)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "memory.lan"])

@@ -12,7 +12,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.files import FileLock, sync_file, sync_folder
@@ -98,7 +97,7 @@ class AccessFile:
         """Of a file that is there. From any thread, but one at a time."""
         with self.errors():
             connection = sqlite3.connect(
-                f"file:{quote(str(self.path))}?mode=rw",
+                f"{self.path.absolute().as_uri()}?mode=rw",
                 uri=True,
                 timeout=BUSY_TIMEOUT_S,
                 isolation_level=None,

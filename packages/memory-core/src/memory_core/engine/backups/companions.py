@@ -7,7 +7,6 @@ import contextlib
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -52,7 +51,7 @@ def _copy(path: Path, copy: Path) -> None:
     import sqlite3  # on demand: where there is nothing beside the store, nobody needs it
 
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))  # one file without a log, and nothing of what was deleted
     except sqlite3.Error as error:
         raise UnavailableError(f"{path} cannot be copied into the backup: {error}") from error

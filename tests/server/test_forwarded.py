@@ -106,6 +106,24 @@ def test_each_key_is_limited_by_itself_wherever_it_comes_from(tmp_path: Path) ->
         assert [ask(keys[1], "198.51.100.0"), ask(keys[1], "198.51.100.0")] == [200, 200]
 
 
+def test_a_server_without_keys_is_not_open_to_who_comes_by_a_proxy(tmp_path: Path) -> None:
+    """On loopback it asks nobody who they are; a proxy in front makes that everybody."""
+    with running_server(tmp_path / "data") as server:
+
+        def ask(path: str, **headers: str) -> httpx.Response:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            return httpx.get(server.url + path, headers=named)
+
+        from_outside = ask("/memories", x_forwarded_for=CLIENT)
+
+        assert from_outside.status_code == 401
+        assert "this server has no key, so it answers its own machine alone" in from_outside.json()["detail"]
+        assert ask("/memories", x_forwarded_for=CLIENT, x_api_key="any").status_code == 401
+        assert ask("/health", x_forwarded_for=CLIENT).status_code == 200
+        assert ask("/memories").status_code == 200
+        assert ask("/memories", x_forwarded_for="127.0.0.1").status_code == 200
+
+
 @pytest.mark.parametrize("given", ["*", "127.0.0.1,*", "0.0.0.0/0", "::/0"])
 def test_nobody_can_be_told_to_believe_everyone(given: str) -> None:
     with pytest.raises(InvalidError, match="every caller could then choose the address"):

@@ -25,6 +25,6 @@ async def calling(
     service = open_engine(EngineOptions(data_dir=folder, embedder=embedder, model_download=False, threads=1))
     app = create_app(service, ServerSettings(data_dir=folder, embedder=embedder, **settings))  # type: ignore[arg-type]
     async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app, client=("192.0.2.1", 5000))
+        transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 5000))
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8420") as client:
             yield client

@@ -18,6 +18,7 @@ from memory_core.changes import By
 from memory_core.errors import ForbiddenError, InvalidError, UnauthorizedError
 from memory_server.access import Doors, Keyring, Level, Principal
 from memory_server.limits import Kind, Limits
+from memory_server.settings import is_loopback
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -73,7 +74,8 @@ class AuthMiddleware:
 
     def _principal(self, scope: Scope) -> Principal:
         address = address_of(scope)
-        if self._keyring.is_open:
+        # Only for its own machine: from elsewhere people come where a proxy was put in front.
+        if self._keyring.is_open and is_loopback(address):
             return Principal(limited_as=address, level=Level.ADMIN)
         key, is_open = sent_key(Headers(scope=scope)), self._doors.is_open(scope["method"], scope["path"])
         if key is None and is_open:
@@ -87,6 +89,11 @@ class AuthMiddleware:
             self._limits.spend_once(Kind.FAILED_LOGIN, address, digest(key))
         if is_open:
             return Principal(limited_as=address)
+        if self._keyring.is_open:
+            raise UnauthorizedError(
+                "this server has no key, so it answers its own machine alone; make one with "
+                "`memory-server keys create NAME --scope admin`"
+            )
         raise UnauthorizedError(
             "the key is wrong, revoked or expired; an admin makes another with `claude-memory keys create`"
             if key is not None

@@ -15,6 +15,7 @@ SEED = 1
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_route_answers_whatever_it_is_sent_as_the_document_says(server: RunningServer, tmp_path: Path) -> None:
     result = rest.fuzz(server, KEY, examples=10, seed=SEED, folder=tmp_path)
 
@@ -24,6 +25,7 @@ def test_every_route_answers_whatever_it_is_sent_as_the_document_says(server: Ru
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_broken_mcp_message_is_answered_and_none_is_a_write_unsaid(tmp_path: Path) -> None:
     with running_server(tmp_path / "data", args=["--local"]) as server:
         fuzzed = mcp.fuzz(server, messages=2_000, seed=SEED)

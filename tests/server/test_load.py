@@ -14,6 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what the 
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_eight_clients_at_once_get_no_error_and_lose_no_write_even_if_the_server_is_killed(tmp_path: Path) -> None:
     this = contender(THIS, ground(tmp_path, memories=500))
     try:
@@ -32,6 +33,7 @@ def test_eight_clients_at_once_get_no_error_and_lose_no_write_even_if_the_server
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_what_was_lost_or_changed_is_seen(tmp_path: Path) -> None:
     """A proof that could not fail would prove nothing."""
     this: Contender = contender(THIS, ground(tmp_path, memories=10))

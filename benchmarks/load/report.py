@@ -53,6 +53,7 @@ def _rates(loads: Loads) -> str:
             [
                 str(clients),
                 *(f"{load.outcome.requests / load.outcome.wall_s:.0f}" for load in (this, founding)),
+                *(f"{1000 * load.cpu_s / load.outcome.requests:.1f}" for load in (this, founding)),
                 *(f"{load.rss_peak_mb:.0f} · {load.rss_end_mb:.0f}" for load in (this, founding)),
                 *(f"{100 * load.outcome.cpu_s / load.outcome.wall_s:.0f} %" for load in (this, founding)),
                 *(str(len(load.outcome.errors)) for load in (this, founding)),
@@ -61,6 +62,7 @@ def _rates(loads: Loads) -> str:
     head = [
         "clients",
         *(f"requests/s, {name}" for name in BOTH),
+        *(f"CPU ms a request, {name}" for name in BOTH),
         *(f"RSS MB at most · at the end, {name}" for name in BOTH),
         *(f"clients' processor, {name}" for name in BOTH),
         *(f"errors, {name}" for name in BOTH),

@@ -329,6 +329,20 @@ async def test_closing_waits_for_what_has_begun_and_refuses_what_comes_later(tmp
         assert (await again.stats(EVERYWHERE)).total_memories == len(kept) == 20
 
 
+async def test_how_things_stand_is_said_while_all_who_read_are_busy(tmp_path: Path) -> None:
+    """Whoever restarts a server that does not answer must not take a busy one for a dead one."""
+    async with opened(tmp_path) as service:
+        free = threading.Event()
+        busy = [asyncio.create_task(service._threads.read(free.wait)) for _ in range(20)]
+        await asyncio.sleep(0)
+
+        async with asyncio.timeout(30):
+            assert (await service.health()).status == "ok"
+
+        free.set()
+        await asyncio.gather(*busy)
+
+
 async def test_the_event_loop_goes_on_while_the_store_works(tmp_path: Path) -> None:
     async with opened(tmp_path) as service:
         ticks = itertools.count()

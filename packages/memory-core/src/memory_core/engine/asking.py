@@ -185,7 +185,7 @@ class Asking(Moving):
         return self._embeddings.status(with_next=False)
 
     async def _status(self) -> EmbeddingStatus:
-        return await self._threads.read(self._embeddings.status)
+        return await self._threads.watch(self._embeddings.status)
 
 
 def _refuse_trash(scope: Scope) -> None:

@@ -9,6 +9,7 @@ import contextvars
 import functools
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
 from memory_core.engine.arriving import Arrivals
@@ -29,6 +30,7 @@ class Threads:
         # Writes of their own: a long import must not keep searches waiting, nor the other way round.
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="memory-writer")
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="memory-reader")
+        self._watcher = ThreadPoolExecutor(1, thread_name_prefix="memory-watcher")
 
     async def read(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         return await _in(self._readers, functools.partial(function, *args, **named))
@@ -36,15 +38,20 @@ class Threads:
     async def write(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
         return await _in(self._writer, functools.partial(function, *args, **named))
 
+    async def watch(self, function: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+        """For what takes no time: how things stand is said at once, however many searches wait for their turn."""
+        return await _in(self._watcher, functools.partial(function, *args, **named))
+
     async def read_then_write(self, read: Callable[[], T], write: Callable[[T], R]) -> R:
         """`write` is given what `read` found; once begun, both are done, whatever happens in between."""
-        writing = await _in(self._readers, lambda: self._writer.submit(write, read()))
+        writing = await _in(self._readers, lambda: self._writer.submit(copy_context().run, write, read()))
         return await asyncio.wrap_future(writing)
 
     def close(self) -> None:
         """Let what has begun come to its end. Later calls raise UnavailableError."""
         self._readers.shutdown()  # first: what is read there may be about to be written
         self._writer.shutdown()
+        self._watcher.shutdown()
 
 
 async def _in(threads: Executor, function: Callable[[], T]) -> T:

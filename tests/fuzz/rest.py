@@ -13,6 +13,12 @@ import httpx
 
 from support.servers import RunningServer
 
+# The routes that a setting brings, too; and no limits.
+EVERYTHING_ON = {
+    "MEMORY_LIMIT_READS": "off",
+    "MEMORY_LIMIT_WRITES": "off",
+    "MEMORY_PUBLIC_URL": "https://memory.example.org",
+}
 HERE = Path(__file__).parent
 _PROGRAM = Path(sys.executable).with_name("schemathesis")
 _COUNT = re.compile(r"Selected: (\d+)/(\d+)\s+Tested: (\d+)")

@@ -16,7 +16,6 @@ from support.servers import running_server
 
 KEY = "the key of the fuzzing"
 MESSAGES_AN_EXAMPLE = 20
-UNLIMITED = {"MEMORY_LIMIT_READS": "off", "MEMORY_LIMIT_WRITES": "off"}
 SHOWN = 20
 
 
@@ -36,7 +35,7 @@ def main() -> int:
 
 
 def _rest(folder: Path, examples: int, seed: int) -> bool:
-    with running_server(folder / "rest", api_key=KEY, env=UNLIMITED) as server:
+    with running_server(folder / "rest", api_key=KEY, env=rest.EVERYTHING_ON) as server:
         result = rest.fuzz(server, KEY, examples=examples, seed=seed, folder=folder)
         failures = _failures(server.log_text())
     print(f"REST: {result.operations} operations, {result.cases:,} requests", flush=True)

@@ -3,11 +3,12 @@
 import json
 import re
 import socket
+from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from support.servers import RunningServer
+from support.servers import RunningServer, running_server
 
 KEY = "the key of these tests"
 JSON = {"content-type": "application/json"}
@@ -70,6 +71,16 @@ TEXTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def connected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that lets connectors ask for OAuth."""
+    off = dict.fromkeys(("MEMORY_LIMIT_READS", "MEMORY_LIMIT_WRITES", "MEMORY_LIMIT_LOGINS"), "off")
+    env = off | {"MEMORY_PUBLIC_URL": "https://memory.example.org"}
+    with running_server(tmp_path_factory.mktemp("connected") / "data", api_key=KEY, env=env) as running:
+        yield running
+        assert "Traceback" not in running.log_text()
+
+
 @pytest.mark.parametrize("name", STRANGE)
 def test_a_strange_body_is_refused_with_a_problem_by_every_route_that_takes_one(http: httpx.Client, name: str) -> None:
     """Which routes those are the document says, so that a new one is tried too."""
@@ -116,6 +127,20 @@ def test_a_strange_mcp_message_ends_in_no_server_error(http: httpx.Client, name:
     for era in ({}, {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call", "mcp-name": "memory_add"}):
         answer = http.post("/mcp", content=STRANGE[name], headers=JSON | accept | era)
         assert answer.status_code < 500, answer.text
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_a_strange_body_ends_in_no_server_error_where_connectors_ask_for_tokens(
+    connected: RunningServer, name: str
+) -> None:
+    """These addresses stand in no document of ours: the standard has them."""
+    with httpx.Client(base_url=connected.url, timeout=60) as http:
+        for path in ("/register", "/authorize", "/token", "/revoke"):
+            for media in ("application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
+                answer = http.post(path, content=STRANGE[name], headers={"content-type": media})
+                refused = 400 <= answer.status_code < 500 and answer.status_code != 429
+                assert refused, (path, media, answer.status_code, answer.text[:300])
+                assert "Traceback" not in answer.text
 
 
 RAW = {

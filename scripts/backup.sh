@@ -66,6 +66,7 @@ if [ -n "$copy_to" ]; then
     sync
     mv "$new" "$copy_to/$name"
     # Only what is a backup by its name and its manifest is ever removed.
+    # shellcheck disable=SC2010 # such a name has no character that a pipe could spoil
     ls "$copy_to" | grep -x "$name_of_one" | sort -r | tail -n "+$((keep + 1))" | while read -r old; do
         [ ! -f "$copy_to/$old/manifest.json" ] || rm -rf "${copy_to:?}/$old"
     done

@@ -231,7 +231,10 @@ prepare_folder() {
 }
 
 restarts() { # how often the engine has started it again
-    "$engine" inspect --format '{{.RestartCount}}' "$(run ps -q memory 2>/dev/null | head -n 1)" 2>/dev/null || echo 0
+    local container
+    container=$("$engine" ps --all --quiet --filter label=com.docker.compose.service=memory \
+        --filter "label=com.docker.compose.project=${COMPOSE_PROJECT_NAME:-claude-memory}" | head -n 1)
+    "$engine" inspect --format '{{.RestartCount}}' "$container" 2>/dev/null || echo 0
 }
 
 wait_until_ready() { # what to do if it does not get ready

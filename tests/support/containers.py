@@ -8,13 +8,14 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from support.sockets import free_port
 
@@ -24,6 +25,7 @@ HARDENED = (
     *("--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "512m", "--pids-limit", "256"),
 )
 READY_S = 120
+thorough = pytest.mark.skipif(bool(os.environ.get("CONTAINER_QUICK")), reason="left out of a --quick run")
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,11 @@ def run_script(
 ) -> subprocess.CompletedProcess[str]:
     """As a person types it, whose own settings do not matter."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MEMORY_")}
-    command: Sequence[str | Path] = ["bash", script, *arguments]
-    everything = clean | dict(env or {})
-    return subprocess.run(command, env=everything, input=typed, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["bash", script, *arguments],
+        env=clean | dict(env or {}),
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

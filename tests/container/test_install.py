@@ -1,5 +1,6 @@
 """scripts/install-docker.sh from beginning to end: install, again, change, upgrade, uninstall, and in trouble."""
 
+import functools
 import re
 import shutil
 import socket
@@ -30,7 +31,7 @@ class Machine:
         self._script = folder / "scripts" / "install-docker.sh"
         self._env = {"COMPOSE_PROJECT_NAME": self.volume}
         for name in NEEDED:
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+            copy = functools.partial(shutil.copytree, symlinks=True) if (ROOT / name).is_dir() else shutil.copy2
             copy(ROOT / name, folder / name)
         self.settings.unlink(missing_ok=True)
 

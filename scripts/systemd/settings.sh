@@ -7,6 +7,7 @@ make_account() {
 }
 
 write_settings() {
+    stay_with_memories
     run install -d -m 0750 -o root -g "$account" "$etc"
     local content
     if [ -f "$etc/env" ]; then
@@ -26,6 +27,14 @@ MEMORY_PORT=8420"
     own_folder "$(setting MEMORY_DATA_DIR "$data_dir")"
     own_folder "$(setting MEMORY_BACKUP_DIR "$backup_dir")"
     write_key
+}
+
+stay_with_memories() { # a new --data-dir must not look as if they were lost
+    local now
+    now=$(setting MEMORY_DATA_DIR) && now=${now:-$state}
+    if [ -n "$data_dir" ] && [ "$data_dir" != "$now" ] && [ -e "$now/memories.duckdb" ] && [ ! -e "$data_dir/memories.duckdb" ]; then
+        fail "the memories are in $now: stop the service, move what is in there to $data_dir, and run this again"
+    fi
 }
 
 with_setting() { # VARIABLE VALUE < SETTINGS: with it set, unless the value is empty

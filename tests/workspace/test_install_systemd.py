@@ -148,6 +148,32 @@ def test_the_units_and_the_script_name_only_settings_that_there_are() -> None:
         assert named <= known, file.name
 
 
+@pytest.mark.parametrize(
+    ("host", "named"),
+    [
+        ("", "127.0.0.1"),
+        ("MEMORY_HOST=0.0.0.0", "127.0.0.1"),
+        ('MEMORY_HOST="10.0.0.5"', "10.0.0.5"),
+        ("MEMORY_HOST=::", "[::1]"),
+        ("MEMORY_HOST=fd00::5", "[fd00::5]"),
+        ("MEMORY_HOST=[fd00::5]", "[fd00::5]"),
+    ],
+)
+def test_the_command_for_admins_finds_the_server_that_the_settings_name(host: str, named: str, tmp_path: Path) -> None:
+    admin = (UNITS / "claude-memory-admin").read_text(encoding="utf-8")
+    admin = admin.replace("/etc/claude-local-memory-server", str(tmp_path))
+    shown = 'echo "$MEMORY_SERVER $MEMORY_API_KEY_FILE ${MEMORY_API_KEY-unset}" #'
+    admin = admin.replace("exec /opt/claude-local-memory-server/current/bin/claude-memory", shown)
+    (tmp_path / "env").write_text(f"# a comment\n{host}\nMEMORY_PORT=9000\n")
+    command = ["sh", "-c", admin, "claude-memory-admin"]
+
+    ended = subprocess.run(
+        command, env=environment({"MEMORY_API_KEY": "another"}), capture_output=True, text=True, check=False
+    )
+
+    assert ended.stdout == f"http://{named}:9000 {tmp_path}/api-key unset\n", ended.stderr
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 @pytest.mark.parametrize("unit", [SERVER, BACKUP], ids=lambda unit: unit.stem)
 def test_a_unit_is_valid_and_little_exposed(unit: Path, tmp_path: Path) -> None:

@@ -92,6 +92,21 @@ check_crashes() {
 
 answers() { admin stats; }
 
+check_hanging() {
+    local before
+    guest sh -c "mkdir /run/systemd/system/$unit.service.d && printf '[Service]\nWatchdogSec=3s\n' >/run/systemd/system/$unit.service.d/soon.conf"
+    guest systemctl daemon-reload
+    guest systemctl restart "$unit"
+    before=$(pid)
+    sleep 7
+    ok "is left alone while it gives signs of life" "$(pid)" "$before"
+    guest systemctl kill --signal STOP "$unit"
+    within 60 answers || true
+    ok "runs again after it hung" "$([ "$(pid)" != "$before" ] && guest systemctl is-active "$unit")" active
+    guest rm -r "/run/systemd/system/$unit.service.d"
+    guest systemctl daemon-reload
+}
+
 check_backups() {
     ok "the nightly backup is planned" "$(guest systemctl is-active "$unit-backup.timer")" active
     ok "a backup by hand" "$(guest systemctl start "$unit-backup.service" && echo made)" made
@@ -117,6 +132,9 @@ check_changed_settings() {
     guest systemctl start "$unit-backup.service"
     ok "backups go to the new folder" "$(guest find /srv/second/memories -name manifest.json | wc -l)" 1
     script --port 8420
+    script --data-dir /srv/elsewhere
+    ok "does not leave the memories behind" "$code" 1
+    holds "and says so" "$said" "the memories are in /var/lib/$unit"
 }
 
 check_upgrade() {

@@ -264,10 +264,10 @@ async def test_counts_in_health_are_for_keys_of_all_projects(tmp_path: Path) -> 
         await http.post("/memories", json={"content": "waits"}, headers={"X-API-Key": BOOTSTRAP})
         limited = make_key(tmp_path, "shop", scope="read", projects=LIMITED)
 
-        seen = {key: (await http.get("/health", headers={"X-API-Key": key})).json() for key in (BOOTSTRAP, limited, "")}
-
-    pending = {key: health["embedding"]["pending"] for key, health in seen.items()}
-    assert pending == {BOOTSTRAP: 1, limited: 0, "": 0}
+        for path in ("/health", "/health/ready"):
+            seen = {key: (await http.get(path, headers={"X-API-Key": key})).json() for key in (BOOTSTRAP, limited, "")}
+            pending = {key: health["embedding"]["pending"] for key, health in seen.items()}
+            assert pending == {BOOTSTRAP: 1, limited: 0, "": 0}
 
 
 def test_an_application_with_an_address_that_needs_nothing_in_particular_does_not_start() -> None:

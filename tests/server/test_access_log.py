@@ -31,15 +31,18 @@ def lines(text: str) -> list[dict[str, str]]:
 
 def test_each_request_leaves_one_line_of_the_documented_shape(tmp_path: Path) -> None:
     hint = hashlib.sha256(KEY.encode()).hexdigest()[:8]
-    with running_server(tmp_path / "data", api_key=KEY) as server:
+    with (
+        running_server(tmp_path / "data", api_key=KEY) as server,
+        httpx.Client(base_url=server.url, timeout=60) as http,
+    ):
         key = {"X-API-Key": KEY}
-        httpx.get(f"{server.url}/health")
-        httpx.post(f"{server.url}/memories", json={"content": "marked content"}, headers=key)
-        httpx.get(f"{server.url}/memories", params={"tags": "marked-query"}, headers=key)
-        httpx.post(f"{server.url}/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "marked"}, headers=key)
-        httpx.get(f"{server.url}/stats", headers={"X-API-Key": "marked wrong key"})
-        httpx.get(f"{server.url}/a%0A2025-01-01 00:00:00 | forged", headers=key)
-        httpx.post(f"{server.url}/memories", content=b"{marked", headers=key)
+        http.get("/health")
+        http.post("/memories", json={"content": "marked content"}, headers=key)
+        http.get("/memories", params={"tags": "marked-query"}, headers=key)
+        http.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "marked"}, headers=key)
+        http.get("/stats", headers={"X-API-Key": "marked wrong key"})
+        http.get("/a%0A2025-01-01 00:00:00 | forged", headers=key)
+        http.post("/memories", content=b"{marked", headers=key)
 
     text = server.log_text()
     seen = [(line["method"], line["path"], line["status"], line["key"]) for line in lines(text)]

@@ -5,6 +5,7 @@ request=9d0e6f5a1c2b3d4e
 """
 
 import logging
+import re
 import sys
 import time
 from urllib.parse import quote
@@ -20,6 +21,7 @@ log = logging.getLogger("memory_server.access")
 
 MAX_PATH_CHARS = 200
 MAX_CLIENT_CHARS = 64
+_DIGEST = re.compile("[0-9a-f]{8}")
 
 
 class JsonFormatter(logging.Formatter):
@@ -66,10 +68,15 @@ def configure_logging(kind: LogFormat) -> None:
         logging.getLogger(ours).setLevel(logging.INFO)
 
 
+def _shown_key(key: str | None) -> str:
+    """A key that has a name is shown by it, another by the beginning of its digest."""
+    return f"{key}..." if key and _DIGEST.fullmatch(key) else key or "-"
+
+
 def write(served: Served) -> None:
     # Quoted, because a path may hold anything, line breaks included.
     path = quote(served.path, safe="/:@~,;=+$!*'()")[:MAX_PATH_CHARS]
-    address, key = served.address or "-", f"{served.key}..." if served.key else "-"
+    address, key = served.address or "-", _shown_key(served.key)
     elapsed_ms = served.seconds * 1000
     fields = {
         "method": served.method,
@@ -78,7 +85,7 @@ def write(served: Served) -> None:
         "status": served.status,
         "ms": round(elapsed_ms, 1),
         "ip": address,
-        "key": key,
+        "key": served.key or "-",
         "client": served.client_id and served.client_id[:MAX_CLIENT_CHARS],
     }
     line = f"{served.method} {path} | {served.status} | {elapsed_ms:.1f}ms | ip={address} key={key}"

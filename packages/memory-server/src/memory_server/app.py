@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -108,7 +107,7 @@ def create_app(
     limits = Limits.off() if local else _limits(settings, meters)
     auditor = Auditor(AuditFile(settings.data_dir), meters)
     keyring = open_keys(settings)
-    oauth = _authority(settings.public_url, keyring, limits, folder=settings.data_dir) if settings.public_url else None
+    oauth = _authority(settings, keyring, limits, auditor)
     doors = Doors()
 
     def memories(request: Request) -> Memories:
@@ -189,11 +188,13 @@ def _limits(settings: ServerSettings, meters: Meters) -> Limits:
     )
 
 
-def _authority(url: str, keys: Keyring, limits: Limits, *, folder: Path) -> "Authority":
+def _authority(settings: ServerSettings, keys: Keyring, limits: Limits, auditor: Auditor) -> "Authority | None":
+    if not settings.public_url:
+        return None
     # Imported on demand: few servers are reached by connectors.
     from memory_server.oauth.authority import Authority
 
-    return Authority(url, keys, limits, folder=folder)
+    return Authority(settings.public_url, keys, limits, auditor, folder=settings.data_dir)
 
 
 def _mcp_endpoint(

@@ -4,13 +4,13 @@ Both need no key, so they tell nothing that /health does not, and an answer is k
 store busy by asking.
 """
 
-from fastapi import Response
-from msgspec import Struct
+from fastapi import Request, Response
+from msgspec import Struct, structs
 
 from memory_core.watching import Readiness, Watch
-from memory_server.access import Level
+from memory_server.access import Level, Principal
 from memory_server.remembered import Remembered
-from memory_server.rest import Route, encoded
+from memory_server.rest import Route, encoded, without_counts
 
 KEEP_S = 1.0
 
@@ -38,8 +38,11 @@ class HealthRoutes:
     async def live(self) -> Response:
         return encoded(Alive())
 
-    async def ready(self) -> Response:
+    async def ready(self, request: Request) -> Response:
         if not self.serving:
             return encoded(Readiness(ready=False, missing=("the server is starting or stopping",)), status=503)
         readiness = await self._readiness.get()
+        principal: Principal = request.state.principal
+        if readiness.embedding is not None and not principal.sees_all:
+            readiness = structs.replace(readiness, embedding=without_counts(readiness.embedding))
         return encoded(readiness, status=200 if readiness.ready else 503)

@@ -352,10 +352,13 @@ def encoded(value: Struct, *, status: int = 200) -> Response:
 
 
 def _for_anyone(health: Health) -> Health:
-    """Without counts, which would tell when somebody keeps something."""
-    embedding = health.embedding
+    return structs.replace(health, embedding=without_counts(health.embedding))
+
+
+def without_counts(embedding: EmbeddingStatus) -> EmbeddingStatus:
+    """They would tell when somebody keeps something."""
     following = None if embedding.next is None else structs.replace(embedding.next, pending=0, failed=0)
-    return structs.replace(health, embedding=structs.replace(embedding, pending=0, failed=0, next=following))
+    return structs.replace(embedding, pending=0, failed=0, next=following)
 
 
 def claimed(new: NewMemory, claims: Claims) -> NewMemory:

@@ -15,9 +15,11 @@ import time
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from memory_core.errors import ForbiddenError, InvalidError, RateLimitedError, UnauthorizedError
+from memory_core.auditing import AuditOutcome
+from memory_core.errors import ForbiddenError, InvalidError, RateLimitedError, StorageFullError, UnauthorizedError
 from memory_core.keys import KeyScope, NewKey
 from memory_server.access import Keyring, Level, Principal
+from memory_server.audit import Action, Actor, Auditor, facts
 from memory_server.auth import address_of, digest
 from memory_server.decoding import read_body
 from memory_server.limits import Kind, Limits
@@ -35,6 +37,7 @@ log = logging.getLogger("memory_server.oauth")
 PAGE_S = 900
 MAX_FORM_BYTES = 64 * 1024
 FORM = "application/x-www-form-urlencoded"
+_ACTION = "POST /authorize"
 
 
 class Seal:
@@ -63,13 +66,21 @@ class Approval:
     """`keyring` holds the keys of people; `limits` counts wrong ones as at every other door."""
 
     def __init__(
-        self, clients: Clients, grants: Grants, *, public: PublicUrl, keyring: Keyring, limits: Limits
+        self,
+        clients: Clients,
+        grants: Grants,
+        *,
+        public: PublicUrl,
+        keyring: Keyring,
+        limits: Limits,
+        auditor: Auditor,
     ) -> None:
         self._clients = clients
         self._grants = grants
         self._public = public
         self._keyring = keyring
         self._limits = limits
+        self._auditor = auditor
         self._seal = Seal()
         self._cookie = "__Host-memory-approval" if public.is_https else "memory-approval"
 
@@ -103,11 +114,25 @@ class Approval:
         try:
             admin = self._admin(key.strip(), address_of(request.scope))
             given = _given(asked, choices)
-        except (ForbiddenError, UnauthorizedError, RateLimitedError, InvalidError) as error:
+            action = await self._begun(request, admin, asked, given)
+        except (ForbiddenError, UnauthorizedError) as error:
+            await self._auditor.refuse(_ACTION, Actor(address=address_of(request.scope)), status=error.status)
             return self._page(request, asked, choices, wrong=str(error), status=error.status)
-        code = await asyncio.to_thread(self._grants.approve, asked, given, by=admin.key_hint)
+        except (RateLimitedError, InvalidError, StorageFullError) as error:
+            return self._page(request, asked, choices, wrong=str(error), status=error.status)
+        try:
+            code = await asyncio.to_thread(self._grants.approve, asked, given, by=admin.key_hint)
+        except BaseException as error:
+            await action.fail(error)
+            raise
+        await action.end(AuditOutcome.DONE, status=303)
         log.info("%s approved a connector for %s to %s", admin.key_hint, host_of(asked.redirect_uri), given.scope.value)
         return self._back(asked, code=code)
+
+    async def _begun(self, request: Request, admin: Principal, asked: Asked, given: NewKey) -> Action:
+        actor = Actor(key=admin.key_hint, address=address_of(request.scope))
+        target = facts([given]) | {"sends_to": host_of(asked.redirect_uri)}
+        return await self._auditor.begin(_ACTION, actor, target, changes=True)
 
     def _admin(self, key: str, address: str) -> Principal:
         """Raises RateLimitedError before it looks at the key, as `AuthMiddleware` does; ForbiddenError, …"""

@@ -9,6 +9,7 @@ from starlette.routing import Route as AsgiRoute
 
 from memory_core.errors import InvalidError
 from memory_server.access import Doors, Keyring, Level
+from memory_server.audit import Auditor
 from memory_server.limits import Limits
 from memory_server.oauth.admin import GrantRoutes
 from memory_server.oauth.approval import Approval
@@ -30,7 +31,14 @@ class Authority:
     """`keyring` is what the server takes as keys: those of people, and the tokens of connectors."""
 
     def __init__(
-        self, url: str, keys: Keyring, limits: Limits, *, folder: Path, clock: Callable[[], float] = time.time
+        self,
+        url: str,
+        keys: Keyring,
+        limits: Limits,
+        auditor: Auditor,
+        *,
+        folder: Path,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         if keys.is_open:
             raise InvalidError(
@@ -41,7 +49,9 @@ class Authority:
         tables = Tables(folder)
         clients = Clients(tables, clock)
         self._grants = Grants(tables, clock, resource=self.public.resource)
-        self._approval = Approval(clients, self._grants, public=self.public, keyring=keys, limits=limits)
+        self._approval = Approval(
+            clients, self._grants, public=self.public, keyring=keys, limits=limits, auditor=auditor
+        )
         self._endpoints = Endpoints(clients, self._grants, public=self.public)
         self.keyring = First(GrantKeyring(self._grants), keys)
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory_core.types import Memory, MemoryType
-from memory_server.shown import fenced, fenced_lines, memory_line, one_line, visible
+from memory_core.visible import one_line, visible
+from memory_server.shown import fenced, fenced_lines, memory_line
 
 
 def memory(content: str, **fields: object) -> Memory:
@@ -91,5 +92,5 @@ def test_shown_text_holds_no_control_but_tab_and_line_feed(text: str) -> None:
     assert not [c for c in visible(text) if (ord(c) < 32 or 127 <= ord(c) < 160) and c not in "\t\n"]
 
 
-def test_each_fence_has_a_tag_of_its_own() -> None:
-    assert fenced("x") != fenced("x")
+def test_the_fence_of_each_text_has_a_tag_of_its_own() -> None:
+    assert fenced("x") != fenced("y")

@@ -3,7 +3,6 @@
 A terminal gets tables and colours, a pipe plain lines that stay as they are, `--json` the structs of the wire.
 """
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +15,10 @@ from memory_client.delivery import Queued
 from memory_core.changes import left_out
 from memory_core.memories import Progress
 from memory_core.types import Memory
+from memory_core.visible import visible as spelled_out
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-# JSON escapes C0 by itself; a terminal may obey C1, and show what follows a bidirectional mark reversed.
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class QueuedReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +37,12 @@ class Output:
         self.is_terminal = sys.stdout.isatty()
 
     def say(self, text: str) -> None:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{visible(text)}\n")
 
     def note(self, text: str) -> None:
         """Something beside the result: never on standard output, which programs read."""
         sys.stdout.flush()
-        sys.stderr.write(f"claude-memory: {text}\n")
+        sys.stderr.write(f"claude-memory: {visible(text)}\n")
 
     def left_out(self, redacted: Sequence[str]) -> None:
         if redacted:
@@ -69,7 +66,8 @@ class Output:
 
     def json(self, data: object) -> None:
         encoded = msgspec.json.format(msgspec.json.encode(data), indent=2).decode()
-        safe = _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded)
+        # JSON escapes C0 by itself; a terminal may obey C1, and show what follows a bidirectional mark reversed.
+        safe = spelled_out(encoded, _in_json)
         sys.stdout.flush()
         sys.stdout.buffer.write(safe.encode() + b"\n")
         sys.stdout.buffer.flush()
@@ -112,3 +110,7 @@ class Output:
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
         return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _in_json(code: int) -> str:
+    return "".join(f"\\u{unit:04x}" for unit in memoryview(chr(code).encode("utf-16-le", "surrogatepass")).cast("H"))

@@ -21,18 +21,17 @@ from memory_core.types import (
     RerankerStatus,
     Stats,
 )
+from memory_core.visible import visible as spelled_out
 
 ID_DIGITS = 8
 _FAR_AHEAD = datetime.max.replace(tzinfo=UTC)
 
-# C0 and C1 controls, and what turns or hides the text around it (bidirectional marks, line separators, BOM).
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SPACES = re.compile(r"\s+")
 
 
 def visible(text: str) -> str:
-    """`text` with line ends and tabs as they are, and every other control character written out: `\\x1b`."""
-    return _UNSAFE.sub(_written_out, text.replace("\r\n", "\n"))
+    """`text` with line ends and tabs as they are, and what cannot be seen or turns a terminal written out: `\\x1b`."""
+    return spelled_out(text, _as_in_python)
 
 
 def one_line(text: str) -> str:
@@ -330,6 +329,5 @@ def _counts(counts: Mapping[str, int]) -> str:
     return "\n".join(f"  {count:>{width},}  {one_line(name)}" for name, count in ordered)
 
 
-def _written_out(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+def _as_in_python(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -135,7 +135,7 @@ class Keeper:
     def _tell(self, flushed: Flushed) -> None:
         if flushed.delivered:
             count = len(flushed.delivered)
-            said = [f"- {entry.what} → {shortened(text)}" for entry, text in flushed.delivered]
+            said = [f"- {_line(entry.what)} → {_line(text.partition(chr(10))[0])}" for entry, text in flushed.delivered]
             more = [f"- and {count - _TOLD_IN_FULL:,} more"] if count > _TOLD_IN_FULL else []
             with self._lock:
                 self._news += [
@@ -153,4 +153,12 @@ def _writes(count: int) -> str:
 
 
 def _refusal(entry: Entry) -> str:
-    return f"Refused by the server, and kept on this machine ({entry.id}): {entry.what} → {entry.refusal}"
+    said = f"{_line(entry.what)} → {_line(entry.refusal or '')}"
+    return f"Refused by the server, and kept on this machine ({entry.id}): {said}"
+
+
+def _line(text: str) -> str:
+    """A model reads it among what the bridge says itself."""
+    from memory_core.visible import one_line, unfenced  # 2 ms, and only where something was kept
+
+    return shortened(unfenced(one_line(text)))

@@ -22,6 +22,7 @@ from starlette.types import Message, Receive, Scope, Send
 from memory_core.auditing import AuditOutcome
 from memory_core.errors import InternalError, MemoryServiceError
 from memory_core.memories import Memories
+from memory_core.visible import visible
 from memory_server import __version__
 from memory_server.audit import MAX_CHARS, Auditor, actor_of, plain
 from memory_server.auth import caller_of
@@ -171,7 +172,7 @@ def _text(text: str) -> mcp_types.CallToolResult:
 def _failed(error: MemoryServiceError) -> mcp_types.CallToolResult:
     """The sentence for the model; the code beside it for programs."""
     return mcp_types.CallToolResult(
-        content=[mcp_types.TextContent(type="text", text=str(error))],
+        content=[mcp_types.TextContent(type="text", text=visible(str(error)))],
         is_error=True,
         _meta={"claude-memory/code": error.code},
     )

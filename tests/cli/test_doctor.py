@@ -5,6 +5,7 @@ Each fix that it names is run here as it stands.
 
 import json
 import os
+import re
 import shlex
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import httpx
 import pytest
 
 from support.disks import small_disk
+from support.leaks import leak
 from support.machines import COMMAND, Machine, Ran
 from support.proxies import changed_on_the_way
 from support.servers import running_server
@@ -90,6 +92,28 @@ def test_a_healthy_installation_is_a_line_each_and_exit_code_0(own: Machine, dat
     assert found["integrity"][0]["what"] == "1 memory, 0 past states; everything was read, and fits together"
     assert found["project"][0]["what"] == "p: MEMORY_PROJECT names it"
     assert str(data) in found["store"][0]["what"]
+
+
+def test_secrets_from_before_are_found_and_left_for_somebody_to_see_to(own: Machine) -> None:
+    careless = {"MEMORY_SECRETS": "off"}
+    old = leak("the bucket wants AK|IA<16 upper>")
+    name = own.run("add", "-", stdin=old.text, env=careless).out.strip()
+    changed = own.run("add", "-", stdin=leak("uses gh|p_<36>").text).out.strip()
+    own.run("update", changed, "uses the vault")
+    assert own.run("stop").code == 0
+
+    ran = own.run("--json", "doctor")
+
+    (found,) = examined(ran)["secrets"]
+    assert found["level"] == "warning"
+    assert "a secret (aws-key, github-token) is in 2 memories: " in found["what"]
+    assert {name, changed} <= set(re.findall(r"[0-9a-f]{8}", found["what"]))
+    assert old.remains(ran.out) == []
+    assert own.run("--json", "get", name).json["content"] == old.text, "nothing is changed unasked"
+    for memory in (name, changed):
+        own.run("delete", memory)
+    own.run("trash", "empty", "--yes")
+    assert examined(own.run("--json", "doctor"))["secrets"][0]["level"] == "ok"
 
 
 def test_it_starts_the_local_server_and_quick_reads_no_store(own: Machine) -> None:

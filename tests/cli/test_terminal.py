@@ -1,14 +1,19 @@
 """What a person sees: on a real terminal, at widths that people have."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
+from memory_core.formats.jsonl import line_of
+from support.hostile import HOSTILE
 from support.machines import Machine
+from support.samples import a_memory
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+OWN_COLOURS = re.compile(r"\x1b\[(?:0|2|3[0-9]|[0-9;]{3,8})m(?!red)")
 LONG = "The import fails with E_CONN_4711 when the VPN is down; restart the tunnel and try again. " * 5
 
 
@@ -45,6 +50,42 @@ def test_a_memory_cannot_talk_to_the_terminal(local_machine: Machine, project: s
     assert "owned" in shown
     assert not set(ESCAPE.sub("", shown)) & set("\x1b\x07\x9b\u202e")
     assert "\x1b[2J" not in shown
+
+
+@pytest.fixture(scope="module")
+def hostile(local_machine: Machine) -> str:
+    """A project whose memories are written against whoever reads them; the id of one is `face0000`."""
+    lines = [
+        line_of(a_memory(text, id=f"{number:032x}", project_id="hostile", client_id=None, source=f"\u202e{number}"))
+        for number, text in enumerate(HOSTILE[::-1], 0xFACE0000 << 96)
+    ]
+    file = local_machine.folder / "hostile.jsonl"
+    file.write_bytes(b"".join(lines))
+    assert local_machine.run("import", file).code == 0
+    assert local_machine.run("delete", "face000000000000000000000000000f", "--reason", "\u2066why\u202e").code == 0
+    return "hostile"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list", "--limit", "200"), ("search", "memories obey"), ("search", "obey", "--explain"), ("context",),
+        ("stats",), ("get", "face0000000000000000000000000000"), ("get", "face000000000000000000000000000a"),
+        ("review",), ("history", "face000000000000000000000000000f"), ("trash",), ("list", "--limit", "200", "--json"),
+    ],
+    ids=lambda words: " ".join(words)[:30],
+)  # fmt: skip
+def test_nothing_that_hides_or_commands_reaches_a_terminal(
+    local_machine: Machine, hostile: str, words: tuple[str, ...]
+) -> None:
+    shown = local_machine.on_terminal("-p", hostile, *words, columns=120)
+    piped = local_machine.run("-p", hostile, *words)
+
+    assert (shown.code, piped.code) == (0, 0), shown.out
+    for text in (OWN_COLOURS.sub("", shown.out.replace("\r\n", "\n")), piped.out + piped.err):
+        assert {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")} <= set("\n\t\u200d")
+    if words == ("list", "--limit", "200"):
+        assert len(piped.out.splitlines()) == len(HOSTILE) - 1, "one line a memory, for programs that read lines"
 
 
 def test_what_was_kept_is_said_in_a_sentence(local_machine: Machine, project: str) -> None:

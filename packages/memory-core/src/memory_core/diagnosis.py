@@ -52,11 +52,22 @@ class StoreState(Struct, frozen=True, kw_only=True):
     snapshot_bytes: int = 0
 
 
+class KeptSecrets(Struct, frozen=True, kw_only=True):
+    """Memories that hold what looks like a secret, in their text or a former one: how many, of what kinds, the first.
+
+    They were kept before anyone looked for secrets, or by a server that was told to keep them.
+    """
+
+    count: int
+    kinds: tuple[str, ...]
+    memories: tuple[str, ...]
+
+
 class Diagnosis(Struct, frozen=True, kw_only=True):
     """`at` is the server's time. `store` is null where a kind of store does not tell, `backups` where it has others.
 
     With `embedder_fixed` the settings of the server name its model. What has been in the trash for `trash_days` is
-    removed; null: never. `flaws` is null where nobody looked for them.
+    removed; null: never. `flaws` and `secrets` are null where nobody looked for them.
     """
 
     version: str
@@ -69,6 +80,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     store: StoreState | None = None
     backups: BackupList | None = None
     flaws: tuple[Flaw, ...] | None = None
+    secrets: KeptSecrets | None = None
 
 
 class RepairReport(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import msgspec
 from h11 import LocalProtocolError
 
+from memory_core.engine.redaction.finding import redact
 from memory_server import request_ids
 from memory_server.served import Served
 from memory_server.settings import LogFormat
@@ -74,8 +75,8 @@ def _shown_key(key: str | None) -> str:
 
 
 def write(served: Served) -> None:
-    # Quoted, because a path may hold anything, line breaks included.
-    path = quote(served.path, safe="/:@~,;=+$!*'()")[:MAX_PATH_CHARS]
+    # Quoted, because a path may hold anything, line breaks included, and a key that somebody put there.
+    path = quote(redact(served.path)[0], safe="/:@~,;=+$!*'()[]")[:MAX_PATH_CHARS]
     address, key = served.address or "-", _shown_key(served.key)
     elapsed_ms = served.seconds * 1000
     fields = {
@@ -86,7 +87,7 @@ def write(served: Served) -> None:
         "ms": round(elapsed_ms, 1),
         "ip": address,
         "key": served.key or "-",
-        "client": served.client_id and served.client_id[:MAX_CLIENT_CHARS],
+        "client": served.client_id and redact(served.client_id)[0][:MAX_CLIENT_CHARS],
     }
     line = f"{served.method} {path} | {served.status} | {elapsed_ms:.1f}ms | ip={address} key={key}"
     log.info(line, extra={"request": fields})

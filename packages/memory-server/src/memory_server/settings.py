@@ -72,7 +72,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     ] = 30
     secrets: Annotated[
         SecretPolicy,
-        Option("MEMORY_SECRETS", "what becomes of keys, tokens and passwords in what is to be kept: left out, or not"),
+        Option("MEMORY_SECRETS", "secrets in what is to be kept: leave them out, refuse it, or keep it as it is"),
     ] = SecretPolicy.REDACT
     api_key: Annotated[str | None, Option("MEMORY_API_KEY", "the key that callers must send", secret=True)] = None
     cors_origins: Annotated[

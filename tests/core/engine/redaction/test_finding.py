@@ -1,6 +1,7 @@
 """Secrets are known by their shape in whatever they are wrapped, and what is none is left alone."""
 
 import time
+from pathlib import Path
 from re import _constants as constants  # type: ignore[attr-defined]  # nothing public tells how a pattern was read
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory_core.engine.redaction.finding import find, marker, redact
-from memory_core.engine.redaction.kinds import KINDS
+from memory_core.engine.redaction.kinds import KINDS, markdown_table
 from support.leaks import FORMS, PLAIN, Leak, leak
 
 WRAPPINGS = ("{}", "remember {} please", '"{}"', "x\n{}\ny", "({}),")
@@ -54,6 +55,13 @@ def test_every_kind_has_samples_and_a_name_of_its_own() -> None:
 
     assert len(names) == len(set(names))
     assert set(names) == FORMS.keys()
+
+
+def test_the_page_about_security_names_every_kind_as_the_code_does() -> None:
+    """`markdown_table()` of the module `kinds` is what belongs there."""
+    page = Path(__file__).resolve().parents[4] / "docs/security.md"
+
+    assert f"|---|---|\n{markdown_table()}\n\n" in page.read_text(encoding="utf-8")
 
 
 def test_a_secret_that_is_of_two_kinds_is_one_secret() -> None:

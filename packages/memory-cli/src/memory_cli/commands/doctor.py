@@ -106,12 +106,14 @@ class Examiner:
 
     async def _integrity(self, memories: MemoryClient, known: Diagnosis) -> None:
         try:
-            flaws = (await memories.doctor.diagnose(integrity=True)).flaws
+            looked = await memories.doctor.diagnose(integrity=True)
         except MemoryServiceError as error:
             self._findings.append(problem("integrity", str(error), self._restoring()))
             return
-        if flaws is not None:
-            self._findings += judging.integrity(known, flaws, self._command, self._restoring())
+        if looked.flaws is not None:
+            self._findings += judging.integrity(known, looked.flaws, self._command, self._restoring())
+        if looked.secrets is not None:
+            self._findings.append(judging.secrets(looked.secrets))
 
     def _restoring(self) -> str | None:
         """The command that puts the newest good backup in the place of the store."""

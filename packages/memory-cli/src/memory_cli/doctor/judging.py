@@ -9,9 +9,9 @@ from datetime import timedelta
 from pathlib import PurePath
 
 from memory_cli.doctor.findings import Finding, note, ok, problem, warning
-from memory_cli.render import memories, one_line, size, when
+from memory_cli.render import ID_DIGITS, memories, one_line, size, when
 from memory_core.backups import Backup, BackupList, BackupState
-from memory_core.diagnosis import MENDED, Diagnosis, Flaw, FlawKind, StoreState
+from memory_core.diagnosis import MENDED, Diagnosis, Flaw, FlawKind, KeptSecrets, StoreState
 from memory_core.key_words import reach
 from memory_core.keys import OwnKey
 from memory_core.types import EmbeddingState, EmbeddingStatus, RerankerState
@@ -68,6 +68,18 @@ def key(own: OwnKey, client_id: str, command: Command) -> Finding:
         fix = command("keys", "rotate", name, "--expires", "90d")
         return warning("key", f"{name} {left}; an admin gives it a new end:", fix)
     return ok("key", f"needed, and accepted: {name}, {reach(own)}")
+
+
+def secrets(found: KeptSecrets) -> Finding:
+    if not found.count:
+        return ok("secrets", "no memory holds what looks like one")
+    shown = ", ".join(memory_id[:ID_DIGITS] for memory_id in found.memories)
+    more = ", …" if found.count > len(found.memories) else ""
+    return warning(
+        "secrets",
+        f"what looks like a secret ({', '.join(found.kinds)}) is in {memories(found.count)}: {shown}{more}; replace it "
+        "where it is used, then `claude-memory delete` these and `claude-memory trash empty`; backups have them still",
+    )
 
 
 def newest_good(backups: BackupList | None) -> str | None:

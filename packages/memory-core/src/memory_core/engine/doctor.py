@@ -9,7 +9,7 @@ import contextvars
 import functools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol, TypeVar, runtime_checkable
@@ -17,19 +17,21 @@ from typing import Protocol, TypeVar, runtime_checkable
 from msgspec import Struct
 
 from memory_core.backups import BackupList, Backups, BackupState
-from memory_core.diagnosis import MENDED, Diagnosis, Flaw, RepairReport, StoreState
+from memory_core.diagnosis import MENDED, Diagnosis, Flaw, FlawKind, KeptSecrets, RepairReport, StoreState
 from memory_core.engine.backups.ports import GoOn
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.lexical import ANALYSER_VERSION, entry
 from memory_core.engine.ports import Entry, Store
+from memory_core.engine.redaction.vetting import Vetting
 from memory_core.engine.repeats import text_digest
 from memory_core.engine.reranking import Reranking
 from memory_core.errors import InternalError, UnavailableError
-from memory_core.types import Memory
+from memory_core.types import Memory, SecretPolicy
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
+_SHOWN = 20
 
 
 @runtime_checkable
@@ -62,6 +64,7 @@ class Ward(Struct, frozen=True, kw_only=True):
     clock: Callable[[], datetime]
     trash_days: int | None
     embedder_fixed: bool
+    secrets: SecretPolicy = SecretPolicy.REDACT
 
 
 class StoreDoctor:
@@ -86,6 +89,7 @@ class StoreDoctor:
             store=await asyncio.to_thread(store.state) if isinstance(store, Examinable) else None,
             backups=await self._known_backups(),
             flaws=None if flaws is None else tuple(flaws),
+            secrets=await self._alone(self._secrets) if integrity and _is_sound(flaws or ()) else None,
         )
 
     async def repair(self) -> RepairReport:
@@ -129,6 +133,16 @@ class StoreDoctor:
     def _flaws(self) -> list[Flaw]:
         return self._examinable().examine(text_digest, self._require_going_on)
 
+    def _secrets(self) -> KeptSecrets | None:
+        if self._ward.secrets is SecretPolicy.OFF:
+            return None
+        vetting, found = Vetting(SecretPolicy.REDACT), dict[str, tuple[str, ...]]()
+        for batch in self._ward.store.export():
+            self._require_going_on()
+            found |= {each.memory.id: kinds for each in batch if (kinds := vetting.entry(each)[1])}
+        kinds = dict.fromkeys(kind for each in found.values() for kind in each)
+        return KeptSecrets(count=len(found), kinds=tuple(kinds), memories=tuple(found)[:_SHOWN])
+
     def _tidied(self) -> list[str]:
         before = self._examinable().state().wal_bytes
         self._ward.store.maintain()
@@ -150,3 +164,8 @@ class StoreDoctor:
     def _require_going_on(self) -> None:
         if self._stopping.is_set():
             raise UnavailableError("the server is stopping, so the store was not examined to the end; ask again later")
+
+
+def _is_sound(flaws: Sequence[Flaw]) -> bool:
+    """Whether all of it can be read as it should be."""
+    return not any(flaw.kind in (FlawKind.REPAIRABLE, FlawKind.LASTING) for flaw in flaws)

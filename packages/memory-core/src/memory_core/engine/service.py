@@ -87,6 +87,7 @@ class MemoryService(Asking):
                 clock=clock,
                 trash_days=trash_days,
                 embedder_fixed=catalog.fixed,
+                secrets=secrets,
             )
         )
         self.watch = EngineWatch(store, embeddings, reranking)

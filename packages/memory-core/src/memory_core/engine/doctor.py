@@ -140,8 +140,8 @@ class StoreDoctor:
         for batch in self._ward.store.export():
             self._require_going_on()
             found |= {each.memory.id: kinds for each in batch if (kinds := vetting.entry(each)[1])}
-        kinds = dict.fromkeys(kind for each in found.values() for kind in each)
-        return KeptSecrets(count=len(found), kinds=tuple(kinds), memories=tuple(found)[:_SHOWN])
+        all_kinds = dict.fromkeys(kind for each in found.values() for kind in each)
+        return KeptSecrets(count=len(found), kinds=tuple(all_kinds), memories=tuple(found)[:_SHOWN])
 
     def _tidied(self) -> list[str]:
         before = self._examinable().state().wal_bytes

@@ -183,9 +183,12 @@ def test_who_asks_to_read_cannot_be_given_more(browser: httpx.Client, connector:
 def test_a_grant_for_one_project_shows_nothing_of_another(browser: httpx.Client, connector: Connector) -> None:
     secret = {"content": "The plover nests at the north gate", "project_id": "acme/secret"}
     hidden = browser.post("/memories", json=secret, headers={"X-API-Key": KEY}).json()["id"]
+    known = {"content": "The plover is a bird", "project_id": "acme/site"}
+    shown = browser.post("/memories", json=known, headers={"X-API-Key": KEY}).json()["id"]
 
     token = bearer(connector.connected(KEY, reach="some", projects="acme/site\n")["access_token"])
 
+    assert browser.get(f"/memories/{shown}", headers=token).status_code == 200
     for answer in (
         browser.get(f"/memories/{hidden}", headers=token),
         browser.get("/memories", params={"project_id": "acme/secret"}, headers=token),
@@ -195,6 +198,15 @@ def test_a_grant_for_one_project_shows_nothing_of_another(browser: httpx.Client,
     ):
         assert "north gate" not in answer.text
         assert "acme/secret" not in answer.text
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/admin/grants"), ("POST", "/admin/grants/x/revoke")])
+def test_grants_are_for_admins(browser: httpx.Client, connector: Connector, method: str, path: str) -> None:
+    token = bearer(connector.connected(KEY)["access_token"])
+
+    assert browser.request(method, path).status_code == 401
+    assert browser.request(method, path, headers=token).status_code == 403
+    assert browser.request(method, path, headers={"X-API-Key": KEY}).status_code in (200, 404)
 
 
 def test_a_grant_for_a_machine_speaks_for_no_other(browser: httpx.Client, connector: Connector) -> None:

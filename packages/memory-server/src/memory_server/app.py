@@ -250,7 +250,7 @@ def _add_middleware(app: FastAPI, settings: ServerSettings, gate: Gate, activity
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=list(CORS_HEADERS),
-            expose_headers=["retry-after", "x-memory-count", "x-request-id", *LIMIT_FIELDS],
+            expose_headers=["retry-after", "www-authenticate", "x-memory-count", "x-request-id", *LIMIT_FIELDS],
         )
     hosts = allowed_hosts(settings.allowed_hosts, is_open=gate.keyring.is_open)
     origins = settings.cors_origins

@@ -17,10 +17,10 @@ from memory_core.errors import MemoryServiceError, NotFoundError
 from memory_core.grants import Grant
 from memory_core.keys import KeyScope, NewKey
 from memory_server.access import LEVELS, Principal
-from memory_server.oauth import secrets
 from memory_server.oauth.asking import Asked, scope_text, scopes_in
 from memory_server.oauth.errors import OAuthError
 from memory_server.oauth.tables import Tables
+from memory_server.oauth.tokens import ACCESS, CODE, REFRESH, digest_of, new_token, proves
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Grants:
 
     def approve(self, asked: Asked, given: NewKey, *, by: str | None) -> str:
         """The code that lets the client fetch its tokens. A name that is taken gets a number."""
-        code, now = secrets.new(secrets.CODE), self._clock()
+        code, now = new_token(CODE), self._clock()
         with self._tables.transaction() as change:
             self._sweep(change, now)
             change.execute("UPDATE oauth_clients SET approved = 1 WHERE client_id = ?", (asked.client.client_id,))
@@ -75,7 +75,7 @@ class Grants:
                     by,
                     now,
                     now + CODE_S,
-                    secrets.digest(code),
+                    digest_of(code),
                     asked.challenge,
                     now + CODE_S,
                 ),
@@ -88,7 +88,7 @@ class Grants:
         with self._tables.transaction() as change:
             self._sweep(change, now)
             row = change.execute(
-                "SELECT * FROM oauth_grants WHERE code = ? AND resource = ?", (secrets.digest(code), self._resource)
+                "SELECT * FROM oauth_grants WHERE code = ? AND resource = ?", (digest_of(code), self._resource)
             ).fetchone()
             if row is None or row["client_id"] != client_id:
                 raise _no_grant("the code is unknown, or too old")
@@ -97,7 +97,7 @@ class Grants:
                     raise _no_grant("the grant was revoked")
                 if redirect_uri not in (None, row["redirect_uri"]):
                     raise _no_grant("redirect_uri is another one than that of the request for the code")
-                if not secrets.proves(verifier, row["code_challenge"]):
+                if not proves(verifier, row["code_challenge"]):
                     raise _no_grant("code_verifier does not fit the code_challenge")
                 change.execute("UPDATE oauth_grants SET code_used_at = ? WHERE id = ?", (now, row["id"]))
                 return self._issue(change, row["id"], KeyScope(row["scope"]), now)[0]
@@ -106,7 +106,7 @@ class Grants:
 
     def refresh(self, token: str, *, client_id: str, scope: str | None) -> Tokens:
         """Raises OAuthError. A token that was given in before ends the grant."""
-        now, digest = self._clock(), secrets.digest(token)
+        now, digest = self._clock(), digest_of(token)
         with self._tables.transaction() as change:
             self._sweep(change, now)
             row = change.execute(
@@ -133,7 +133,7 @@ class Grants:
             "SELECT g.id, g.name, g.projects, g.machine, t.scope, t.expires_at FROM oauth_tokens t JOIN oauth_grants g "
             "ON g.id = t.grant_id WHERE t.token = ? AND t.kind = 'access' AND t.expires_at > ? "
             "AND g.revoked_at IS NULL AND g.resource = ?",
-            secrets.digest(token),
+            digest_of(token),
             now,
             self._resource,
         )
@@ -151,7 +151,7 @@ class Grants:
 
     def revoke_token(self, token: str, *, client_id: str) -> None:
         """RFC 7009: a refresh token takes its grant along, an access token goes alone; any other changes nothing."""
-        now, digest = self._clock(), secrets.digest(token)
+        now, digest = self._clock(), digest_of(token)
         with self._tables.transaction() as change:
             row = change.execute(
                 "SELECT t.kind, g.id FROM oauth_tokens t JOIN oauth_grants g ON g.id = t.grant_id "
@@ -189,13 +189,13 @@ class Grants:
     def _issue(self, change: sqlite3.Connection, grant: str, scope: KeyScope, now: float) -> tuple[Tokens, bytes]:
         """New tokens, and the digest of the refresh token among them."""
         tokens = Tokens(
-            access_token=secrets.new(secrets.ACCESS),
-            refresh_token=secrets.new(secrets.REFRESH),
+            access_token=new_token(ACCESS),
+            refresh_token=new_token(REFRESH),
             scope=scope_text(scope),
         )
-        refresh = secrets.digest(tokens.refresh_token)
+        refresh = digest_of(tokens.refresh_token)
         insert = "INSERT INTO oauth_tokens (token, grant_id, kind, scope, expires_at) VALUES (?, ?, ?, ?, ?)"
-        access = secrets.digest(tokens.access_token)
+        access = digest_of(tokens.access_token)
         change.execute(insert, (access, grant, "access", scope.value, now + ACCESS_S))
         change.execute(insert, (refresh, grant, "refresh", scope.value, now + REFRESH_S))
         change.execute("UPDATE oauth_grants SET expires_at = ? WHERE id = ?", (now + REFRESH_S, grant))

@@ -1,8 +1,8 @@
 """A connector's token as a key among the others."""
 
 from memory_server.access import Keyring, Principal
-from memory_server.oauth import secrets
 from memory_server.oauth.grants import Grants
+from memory_server.oauth.tokens import ACCESS
 
 
 class GrantKeyring:
@@ -14,7 +14,7 @@ class GrantKeyring:
         self._grants = grants
 
     def principal(self, key: str) -> Principal | None:
-        return self._grants.principal(key) if key.startswith(secrets.ACCESS) else None
+        return self._grants.principal(key) if key.startswith(ACCESS) else None
 
 
 class First:

@@ -1,10 +1,13 @@
 """Where the answer to a client may go: which addresses one may register, and which of them one means. Pure."""
 
+import re
 from urllib.parse import urlencode, urlsplit
 
 from memory_server.oauth.public import LOOPBACK
 
 MAX_URI_CHARS = 500
+# It stands in a header of the page, where no character of it may mean anything.
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 def fault_of(uri: str) -> str | None:
@@ -21,7 +24,7 @@ def fault_of(uri: str) -> str | None:
         return f"is longer than {MAX_URI_CHARS} characters"
     if not uri.isascii() or not uri.isprintable() or " " in uri or "\\" in uri:
         return "has characters that no address has"
-    if not host or parts.username is not None or parts.fragment or "#" in uri:
+    if not host or not _HOST.fullmatch(parts.netloc) or "#" in uri:
         return "is not a plain address of a host"
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK):
         return "is neither https nor http on loopback"

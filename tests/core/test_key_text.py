@@ -5,6 +5,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory_core.engine.redaction.finding import redact
 from memory_core.key_text import PATTERN, client_lines, is_key, new_key
 
 CHARS = string.ascii_letters + string.digits
@@ -32,6 +33,13 @@ def test_a_key_is_found_in_a_text_and_only_whole() -> None:
     assert PATTERN.search(f"{key}0") is None
     assert PATTERN.search(key[:-1]) is None
     assert not is_key(f"{key}\n")
+
+
+def test_a_key_that_got_into_a_memory_is_left_out_of_it() -> None:
+    assert redact(f"the laptop sends {new_key()} now") == (
+        "the laptop sends [redacted:memory-key] now",
+        ("memory-key",),
+    )
 
 
 def test_a_client_is_told_its_name_where_the_key_is_bound_to_it() -> None:

@@ -105,13 +105,24 @@ def test_memories_outlive_the_container_and_a_crash(engine: Engine, volume: str)
         assert client.get(f"/memories/{last}").json()["content"] == "said just before"
 
 
+def test_a_backup_is_restored_by_the_image_itself(engine: Engine, volume: str) -> None:
+    with engine.running(volume) as first, first.client() as client:
+        kept = client.post("/memories", json={"content": "in the backup"}).raise_for_status().json()["id"]
+        first.exec("claude-memory", "backup", "create")
+        backup = first.exec("claude-memory", "backup", "list").split()[0]
+        client.delete(f"/memories/{kept}").raise_for_status()
+    engine.run("run", "--rm", "--volume", f"{volume}:/data", engine.image, "backup", "restore", backup, "--replace")
+    with engine.running(volume) as second, second.client() as client:
+        assert client.get("/memories").json()["memories"][0]["id"] == kept
+
+
 def test_a_request_in_flight_is_answered_before_it_stops(engine: Engine, volume: str) -> None:
     body = json.dumps({"content": "in flight " + "x" * 200}).encode()
     with engine.running(volume) as container, container.client() as client, ThreadPoolExecutor(1) as other:
         connection = _half_a_request(container, body)
         assert client.get("/health").status_code == 200, "answered later, so the half is there too"
         started = time.monotonic()
-        stopping = other.submit(engine.run, "stop", "--time", "30", container.name)
+        stopping = other.submit(engine.run, "stop", "-t", "30", container.name)
         _until_refused(container)
         connection.sendall(body[len(body) // 2 :])
         with connection, connection.makefile("rb") as answer:

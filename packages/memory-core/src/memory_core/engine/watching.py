@@ -13,7 +13,7 @@ from memory_core.engine.reranking import Reranking
 from memory_core.errors import MemoryServiceError
 from memory_core.watching import Gauges, Readiness, Tally
 
-PATIENCE_S = 5.0
+PATIENCE_S = 3.0
 
 _log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -174,7 +175,7 @@ class Action:
 
 def actor_of(request: Request) -> Actor:
     principal = getattr(request.state, "principal", None)
-    claimed = request.headers.get("x-client-id") or None
+    claimed = unquote(request.headers.get("x-client-id", "")).strip() or None
     return Actor(
         key=principal.key_hint if principal is not None else None,
         client_id=principal.client_id or claimed if principal is not None else claimed,

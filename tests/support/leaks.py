@@ -56,6 +56,7 @@ FORMS: dict[str, tuple[str, ...]] = {
         "-----|BEGIN OPENSSH PRIVATE KEY-----",
         "LS0tLS1CRUdJTi|BQUklWQVRF<80>",
     ),
+    "memory-key": ("cm|k_<49>", "cm|o_<43>", "cm|r_<43>"),
     "age-key": ("AGE-|SECRET-KEY-1<58 upper>",),
     "aws-key": ("AK|IA<16 upper>", "AS|IA<16 upper>", "AB|SK<120>"),
     "aws-secret-key": (

@@ -18,6 +18,7 @@ from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 
 from memory_core.auditing import AuditEntry, AuditOutcome, AuditPage, AuditQuery, Facts
+from memory_core.engine.redaction.finding import redact
 from memory_core.errors import ForbiddenError, MemoryServiceError, StorageFullError, UnauthorizedError
 from memory_server import request_ids
 from memory_server.audit_file import AuditFile
@@ -122,7 +123,7 @@ class Auditor:
             outcome=outcome,
             request_id=request_ids.current(),
             key=actor.key,
-            client_id=actor.client_id and actor.client_id[:MAX_CHARS],
+            client_id=actor.client_id and redact(actor.client_id)[0][:MAX_CHARS],
             address=actor.address,
             **fields,
         )
@@ -209,4 +210,5 @@ def result_of(body: bytes) -> Facts:
 
 def _text(value: object) -> str:
     built = msgspec.to_builtins(value)
-    return (", ".join(map(str, built)) if isinstance(built, list | tuple) else str(built))[:MAX_CHARS]
+    text = ", ".join(map(str, built)) if isinstance(built, list | tuple) else str(built)
+    return redact(text)[0][:MAX_CHARS]

@@ -44,7 +44,7 @@ PASSWORD = (
     rf"((?:{_VALUE}){{6,200}}+)"
 )
 SECRET = (
-    r"(?i:secret|token|api[ _-]?key|(?:access|private|auth|encryption|signing|account|license)[_-]?key|credential)"
+    r"(?i:secret|token|credential|api[ _-]?key|(?:access|private|auth|encryption|signing|account|license)[_-]?key)"
     rf"{_NAMED}{_GIVEN}[\"'`]?{UNLIKELY}{_DIGIT_AND_LETTER}((?:{_VALUE}){{12,200}}+)"
 )
 COMMAND_LINE = (

@@ -14,11 +14,20 @@ from memory_core.engine.redaction.kinds import KINDS
 # A shape says how long a secret is at least. What goes on without a break belongs to it.
 _REST = re.compile(r"(?:[A-Za-z0-9_+/=~%-]|\.(?=[A-Za-z0-9_-]))*+")
 
-# Flat, because nearly every text ends here: a text of a line takes some microseconds.
-_MARKS, _FOLDED_MARKS = (
-    tuple((mark, rank) for rank, kind in enumerate(KINDS) if kind.any_case is any_case for mark in kind.marks)
-    for any_case in (False, True)
-)
+_Marks = dict[str, list[tuple[str, int]]]
+
+
+def _by_rarity(*, any_case: bool) -> _Marks:
+    """Marks with the places of their kinds, under a character that each has: most texts lack some of these."""
+    grouped: _Marks = {}
+    for rank, kind in enumerate(KINDS):
+        for mark in kind.marks if kind.any_case is any_case else ():
+            rare = next((character for character in "_-.:/ " if character in mark), "")
+            grouped.setdefault(rare, []).append((mark, rank))
+    return grouped
+
+
+_MARKS, _FOLDED_MARKS = _by_rarity(any_case=False), _by_rarity(any_case=True)
 
 
 class Found(NamedTuple):
@@ -32,8 +41,14 @@ class Found(NamedTuple):
 def find(text: str) -> list[Found]:
     """In the order of the text; what overlaps is one."""
     folded = text.lower()
-    ranks = {rank for mark, rank in _MARKS if mark in text} | {rank for mark, rank in _FOLDED_MARKS if mark in folded}
-    found = [(start, end, rank) for rank in ranks for start, end in _places(_pattern(rank), text)]
+    marked = {*_marked(_MARKS, text), *_marked(_FOLDED_MARKS, folded)}
+    if not marked:
+        return []
+    places = {
+        rank: _everywhere(rank, text) if _is_sought(rank, text, folded) else _at_marks(rank, text, folded)
+        for rank in marked
+    }
+    found = [(start, end, rank) for rank, spans in places.items() for start, end in spans]
     return list(_apart(sorted(found))) if found else []
 
 
@@ -59,15 +74,44 @@ def _pattern(rank: int) -> re.Pattern[str]:
     return re.compile(KINDS[rank].pattern)
 
 
-def _places(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+def _marked(marks: _Marks, text: str) -> list[int]:
+    return [rank for rare, group in marks.items() if rare in text for mark, rank in group if mark in text]
+
+
+def _is_sought(rank: int, text: str, folded: str) -> bool:
+    """Whether it may begin anywhere. Small letters can be more than the capitals were: then places do not agree."""
+    return KINDS[rank].within or (KINDS[rank].any_case and len(folded) != len(text))
+
+
+def _everywhere(rank: int, text: str) -> Iterator[tuple[int, int]]:
+    pattern = _pattern(rank)
     match = pattern.search(text)
     while match is not None:
-        start, end = match.span(match.lastindex or 0)
-        rest = _REST.match(text, end)
-        if rest is not None:
-            end = rest.end()
+        start, end = _span(match)
         yield start, end
         match = pattern.search(text, max(end, match.end()))  # behind the rest: to pass over it again has no bound
+
+
+def _at_marks(rank: int, text: str, folded: str) -> Iterator[tuple[int, int]]:
+    kind, pattern = KINDS[rank], _pattern(rank)
+    marked = folded if kind.any_case else text
+    for mark in kind.marks:
+        at = marked.find(mark)
+        while at >= 0:
+            match = pattern.match(text, at)
+            if match is None:
+                at = marked.find(mark, at + 1)
+                continue
+            start, end = _span(match)
+            yield start, end
+            at = marked.find(mark, max(end, match.end()))
+
+
+def _span(match: re.Match[str]) -> tuple[int, int]:
+    """Of the secret, with what belongs to it behind."""
+    start, end = match.span(match.lastindex or 0)
+    rest = _REST.match(match.string, end)
+    return start, end if rest is None else rest.end()
 
 
 def _apart(found: list[tuple[int, int, int]]) -> Iterator[Found]:

@@ -134,7 +134,7 @@ def test_a_client_without_a_token_is_told_where_to_ask_for_one(public: RunningSe
 
 
 def test_a_page_in_a_browser_may_ask_for_metadata_and_tokens_but_for_nothing_else(browser: httpx.Client) -> None:
-    page = {"Origin": "https://inspector.example"}
+    page = {"Origin": "https://inspector.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
 
     metadata = browser.get("/.well-known/oauth-authorization-server", headers=page)
     preflight = browser.options("/token", headers=page | {"Access-Control-Request-Method": "POST"})
@@ -237,6 +237,22 @@ def test_an_admin_sees_each_grant_and_revokes_it_at_once(browser: httpx.Client, 
     again = connector.refresh(tokens["refresh_token"])
     assert (again.status_code, again.json()["error"]) == (400, "invalid_grant")
     assert browser.post("/admin/grants/none/revoke", headers=admin).status_code == 404
+
+
+def test_who_approved_what_and_who_was_refused_is_in_the_audit_log(browser: httpx.Client, connector: Connector) -> None:
+    connector.register()
+    connector.open_page().approve(key="a guess")
+    connector.approved(KEY, name="audited", scope="read", reach="some", projects="acme/site")
+
+    done, refused = browser.get("/admin/audit?limit=2", headers={"X-API-Key": KEY}).json()["entries"]
+
+    assert (done["action"], done["outcome"], done["status"]) == ("POST /authorize", "done", 303)
+    assert done["target"] == {
+        "name": "audited", "scope": "read", "projects": "acme/site", "sends_to": "connector.example",
+    }  # fmt: skip
+    assert done["key"]
+    assert (refused["action"], refused["outcome"], refused["status"]) == ("POST /authorize", "refused", 401)
+    assert "key" not in refused
 
 
 def test_a_name_that_is_taken_gets_a_number(browser: httpx.Client, public: RunningServer) -> None:

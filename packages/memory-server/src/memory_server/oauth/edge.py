@@ -56,10 +56,11 @@ class OpenToPagesMiddleware:
                 MutableHeaders(scope=message)["access-control-allow-origin"] = "*"
             await send(message)
 
-        headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
+        headers = [(name, value) for name, value in scope["headers"] if name not in _OF_A_PAGE]
         await self.app({**scope, "headers": headers}, receive, opened)
 
 
+_OF_A_PAGE = (b"origin", b"sec-fetch-site")  # by which the guard knows a foreign one
 _PREFLIGHT = {
     "access-control-allow-origin": "*",
     "access-control-allow-methods": "GET, POST",

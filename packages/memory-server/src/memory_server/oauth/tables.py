@@ -59,15 +59,23 @@ _SCHEMA = (
 
 
 class Tables:
-    """One connection to read by, one caller at a time: that takes microseconds, and waits for no writer."""
+    """One connection to read by, one caller at a time: that takes microseconds, and waits for a commit at most."""
 
     def __init__(self, folder: Path) -> None:
         self._file = AccessFile(folder)
-        with self._file.changing() as change:
-            for statement in _SCHEMA:
-                change.execute(statement)
+        if not self._are_there():  # on a disk that is full or read-only, what was approved goes on to work
+            with self._file.changing() as change:
+                for statement in _SCHEMA:
+                    change.execute(statement)
         self._lock = threading.Lock()
         self._reader = self._file.open()
+
+    def _are_there(self) -> bool:
+        if not self._file.exists():
+            return False
+        with self._file.reading() as connection:
+            named = connection.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'oauth@_%' ESCAPE '@'")
+            return bool(named.fetchone()[0] == len(_SCHEMA))
 
     def row(self, statement: str, *values: object) -> sqlite3.Row | None:
         with self._lock, self._file.errors():

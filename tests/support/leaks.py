@@ -64,7 +64,6 @@ FORMS: dict[str, tuple[str, ...]] = {
         "aws_secret_access_key = |<20>/<19>",
         '"SecretAccessKey": "|<40>"',
     ),
-    "memory-key": ("cm|k_<49>", "cm|o_<43>", "cm|r_<43>"),
     "github-token": (
         "gh|p_<36>",
         "gh|o_<36>",

@@ -55,8 +55,6 @@ KINDS = (
           ("secret", "aws", "akia", "asia"),
           r"(?:(?i:secret_?access_?key|aws_?secret(?:_?key)?)[\"'`]?[ \t]{0,4}[:=]{1,2}[ \t]{0,4}[\"'`]?"
           r"|(?:AKIA|ASIA)[A-Z0-9]{16}[\s,:;/|\"']{1,8})([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+])", any_case=True),
-    Kind("memory-key", "keys of a server of this kind, and tokens of its connectors", ("cmk_", "cmo_", "cmr_"),
-          _START + rf"(?:cmk_[A-Za-z0-9]{{49}}|cm[or]_{_CHAR}{{40}})"),
     Kind("github-token", "GitHub tokens, classic, fine-grained and of apps",
           ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
           _START + r"(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50})"),

@@ -5,7 +5,9 @@ Every client is a public one: it proves by PKCE that it is the one that asked, a
 
 import json
 import secrets
+import threading
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Callable
 
 import msgspec
@@ -15,7 +17,7 @@ from memory_server.oauth.errors import OAuthError
 from memory_server.oauth.redirects import fault_of
 from memory_server.oauth.tables import Tables
 
-MAX_WAITING = 1_000  # of some 5 KB at most: a stranger fills 5 MB, and no more
+MAX_WAITING = 1_000  # of some 5 KB at most: strangers take 5 MB of memory, and no more
 WAITS_S = 24 * 3600.0
 MAX_REDIRECTS = 10
 MAX_NAME_CHARS = 80
@@ -37,42 +39,39 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 class Clients:
+    """Those that a person approved are in the tables; those that wait for it are in memory.
+
+    So no stranger makes this server write: a registration that waits is lost with a restart, and made again.
+    """
+
     def __init__(self, tables: Tables, clock: Callable[[], float], *, max_waiting: int = MAX_WAITING) -> None:
         self._tables = tables
         self._clock = clock
         self._max_waiting = max_waiting
+        self._waiting: OrderedDict[str, Client] = OrderedDict()
+        self._lock = threading.Lock()
 
     def register(self, body: bytes) -> Client:
-        """Raises OAuthError. Where too many wait for an approval, the one that waited longest goes."""
-        wanted = _wanted(body)
+        """Raises OAuthError. Where too many wait, the one that waited longest goes."""
+        wanted, now = _wanted(body), self._clock()
         client = Client(
             client_id=secrets.token_urlsafe(18),
             name=shown_name(wanted.client_name),
             redirect_uris=wanted.redirect_uris,
-            created_at=self._clock(),
+            created_at=now,
         )
-        with self._tables.transaction() as change:
-            change.execute(
-                "DELETE FROM oauth_clients WHERE approved = 0 AND created_at <= ?", (client.created_at - WAITS_S,)
-            )
-            change.execute(
-                "DELETE FROM oauth_clients WHERE client_id IN (SELECT client_id FROM oauth_clients WHERE approved = 0 "
-                "ORDER BY created_at DESC, client_id LIMIT -1 OFFSET ?)",
-                (self._max_waiting - 1,),
-            )
-            change.execute(
-                "INSERT INTO oauth_clients (client_id, name, redirect_uris, created_at) VALUES (?, ?, ?, ?)",
-                (client.client_id, client.name, json.dumps(client.redirect_uris), client.created_at),
-            )
+        with self._lock:
+            self._waiting[client.client_id] = client
+            while len(self._waiting) > self._max_waiting or self._is_over(next(iter(self._waiting.values()))):
+                self._waiting.popitem(last=False)
         return client
 
     def find(self, client_id: str) -> Client | None:
-        row = self._tables.row(
-            "SELECT client_id, name, redirect_uris, created_at FROM oauth_clients "
-            "WHERE client_id = ? AND (approved = 1 OR created_at > ?)",
-            client_id,
-            self._clock() - WAITS_S,
-        )
+        with self._lock:
+            waiting = self._waiting.get(client_id)
+        if waiting is not None and not self._is_over(waiting):
+            return waiting
+        row = self._tables.row("SELECT * FROM oauth_clients WHERE client_id = ?", client_id)
         if row is None:
             return None
         return Client(
@@ -81,6 +80,9 @@ class Clients:
             redirect_uris=tuple(json.loads(row["redirect_uris"])),
             created_at=row["created_at"],
         )
+
+    def _is_over(self, client: Client) -> bool:
+        return client.created_at <= self._clock() - WAITS_S
 
 
 def _wanted(body: bytes) -> Wanted:

@@ -57,7 +57,11 @@ class Grants:
         code, now = new_token(CODE), self._clock()
         with self._tables.transaction() as change:
             self._sweep(change, now)
-            change.execute("UPDATE oauth_clients SET approved = 1 WHERE client_id = ?", (asked.client.client_id,))
+            client = asked.client
+            change.execute(
+                "INSERT OR IGNORE INTO oauth_clients (client_id, name, redirect_uris, created_at) VALUES (?, ?, ?, ?)",
+                (client.client_id, client.name, json.dumps(client.redirect_uris), client.created_at),
+            )
             change.execute(
                 "INSERT INTO oauth_grants (id, name, client_id, client_name, redirect_uri, resource, scope, "
                 "projects, machine, approved_by, created_at, expires_at, code, code_challenge, code_expires_at) "
@@ -65,8 +69,8 @@ class Grants:
                 (
                     uuid.uuid4().hex[:12],
                     _free_name(change, given.name),
-                    asked.client.client_id,
-                    asked.client.name,
+                    client.client_id,
+                    client.name,
                     asked.redirect_uri,
                     self._resource,
                     given.scope.value,

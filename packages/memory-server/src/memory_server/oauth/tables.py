@@ -17,8 +17,7 @@ _SCHEMA = (
         client_id TEXT NOT NULL PRIMARY KEY,
         name TEXT NOT NULL,
         redirect_uris TEXT NOT NULL,            -- a list in JSON
-        created_at REAL NOT NULL,               -- seconds since 1970, as all times here
-        approved INTEGER NOT NULL DEFAULT 0     -- 1 once a person has: then it does not expire
+        created_at REAL NOT NULL                -- seconds since 1970, as all times here
     )
     """,
     """

@@ -68,6 +68,7 @@ check_keys() {
     holds "no key is refused" "$(guest "${bare[@]}" list 2>&1)" "a key is needed"
     holds "a wrong key is refused" "$(guest env MEMORY_API_KEY=wrong "${bare[@]}" list 2>&1)" "key is wrong"
     ok "the key is in no environment" "$(guest tr '\0' '\n' <"/proc/$init/root/proc/$(pid)/environ" | grep -c "$(key)")" 0
+    ok "so does one for a laptop" "$(guest env MEMORY_API_KEY="$(admin keys create laptop)" "${bare[@]}" stats >/dev/null 2>&1 && echo yes)" yes
     within 90 by_meaning || true
     holds "finds by meaning, with the model of the wheel" "$(found 'release schedule')" "$sentence"
 }

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memory_core.auditing import Audit, AuditOutcome, AuditPage, AuditQuery
 from memory_server.access import Level
-from memory_server.audit import MAX_CHARS, Action, Auditor, actor_of, facts, result_of
+from memory_server.audit import Action, Auditor, actor_of, facts, plain, result_of
 from memory_server.decoding import read_query
 from memory_server.rest import Route, encoded
 
@@ -38,7 +38,7 @@ class Audited:
     def named(self, scope: Scope) -> dict[str, str | int | bool]:
         """The parts of the address that are ids."""
         found = self._patterns[scope["state"]["route"]].match(scope["path"])
-        return {name: value[:MAX_CHARS] for name, value in found.groupdict().items()} if found else {}
+        return plain(found.groupdict()) if found else {}
 
 
 class AuditMiddleware:

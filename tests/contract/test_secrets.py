@@ -164,6 +164,20 @@ async def test_past_states_and_reasons_of_an_import_lose_theirs(
     assert report.redacted == 1
 
 
+@needs("import_file", "export_file", "list")
+async def test_what_markers_made_too_long_still_comes_in_again(memories: Memories, tmp_path: Path) -> None:
+    file, again = tmp_path / "memories.jsonl", tmp_path / "again.jsonl"
+    full = leak("pwd=|<6> " * 6_500).text[:65_536]
+    file.write_bytes(line_of(a_memory(full)))
+    assert (await memories.import_file(file)).redacted == 1
+
+    await memories.export_file(again, ExportQuery(format=FileFormat.JSONL))
+
+    (kept,) = (await memories.list(ListQuery(global_search=True))).memories
+    assert len(kept.content.encode()) == 65_536
+    assert (await memories.import_file(again)).unchanged == 1
+
+
 @needs("get")
 async def test_a_long_tag_that_a_marker_makes_too_long_becomes_the_marker(memories: Memories) -> None:
     made = leak("pwd='|<6>'")

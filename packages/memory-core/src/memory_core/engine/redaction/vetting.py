@@ -64,8 +64,10 @@ class Vetting(Struct, frozen=True):
         return changed, kinds or past
 
     def memory(self, memory: Memory) -> tuple[Memory, tuple[str, ...]]:
-        memory, kinds = self._without(memory, *_IN_MEMORY)
-        return (structs.replace(memory, tags=tuple(dict.fromkeys(memory.tags))) if kinds else memory), kinds
+        cleared, kinds = self._without(memory, *_IN_MEMORY)
+        if not kinds:
+            return memory, ()
+        return structs.replace(cleared, content=_fitting(cleared.content), tags=tuple(dict.fromkeys(cleared.tags))), kinds
 
     def _revision(self, revision: Revision) -> tuple[Revision, tuple[str, ...]]:
         memory, of_memory = self.memory(revision.memory)
@@ -102,6 +104,12 @@ class Vetting(Struct, frozen=True):
         # A marker can be longer than what it stands for. Where it no longer fits, no more than the marker is kept.
         limit = _LONGEST.get(field, checks.MAX_NAME_CHARS)
         return cleared if field == "content" or len(cleared) <= limit or not kinds else marker(kinds[0])
+
+
+def _fitting(content: str) -> str:
+    """Hundreds of markers can be longer than a content may be; a new memory is then refused, but not a whole file."""
+    encoded = content.encode()
+    return content if len(encoded) <= checks.MAX_CONTENT_BYTES else encoded[: checks.MAX_CONTENT_BYTES].decode(errors="ignore")
 
 
 def _texts(struct: Struct, fields: Sequence[str]) -> Iterator[str]:

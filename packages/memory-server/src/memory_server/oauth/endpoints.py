@@ -79,7 +79,7 @@ class Endpoints:
                 "redirect_uris": client.redirect_uris,
                 "grant_types": GRANT_TYPES,
                 "response_types": ["code"],
-                "token_endpoint_auth_method": "none",  # nosec B105 - a word of the protocol
+                "token_endpoint_auth_method": "none",
                 "scope": scope_text(KeyScope.WRITE),
             },
             status=201,

@@ -9,6 +9,7 @@ import httpx
 
 from memory_core.engine.compose import EngineOptions, open_engine
 from memory_server.app import create_app
+from memory_server.companions import companions
 from memory_server.settings import ServerSettings
 
 
@@ -22,7 +23,9 @@ class MakeApp(Protocol):
 async def calling(
     folder: Path, *, embedder: str | None = "none", **settings: object
 ) -> AsyncIterator[httpx.AsyncClient]:
-    service = open_engine(EngineOptions(data_dir=folder, embedder=embedder, model_download=False, threads=1))
+    service = open_engine(
+        EngineOptions(data_dir=folder, embedder=embedder, model_download=False, threads=1, companions=companions())
+    )
     app = create_app(service, ServerSettings(data_dir=folder, embedder=embedder, **settings))  # type: ignore[arg-type]
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 5000))

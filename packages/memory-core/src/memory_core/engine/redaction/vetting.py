@@ -67,7 +67,8 @@ class Vetting(Struct, frozen=True):
         cleared, kinds = self._without(memory, *_IN_MEMORY)
         if not kinds:
             return memory, ()
-        return structs.replace(cleared, content=_fitting(cleared.content), tags=tuple(dict.fromkeys(cleared.tags))), kinds
+        tags = tuple(dict.fromkeys(cleared.tags))
+        return structs.replace(cleared, content=_fitting(cleared.content), tags=tags), kinds
 
     def _revision(self, revision: Revision) -> tuple[Revision, tuple[str, ...]]:
         memory, of_memory = self.memory(revision.memory)
@@ -108,8 +109,7 @@ class Vetting(Struct, frozen=True):
 
 def _fitting(content: str) -> str:
     """Hundreds of markers can be longer than a content may be; a new memory is then refused, but not a whole file."""
-    encoded = content.encode()
-    return content if len(encoded) <= checks.MAX_CONTENT_BYTES else encoded[: checks.MAX_CONTENT_BYTES].decode(errors="ignore")
+    return content.encode()[: checks.MAX_CONTENT_BYTES].decode(errors="ignore")
 
 
 def _texts(struct: Struct, fields: Sequence[str]) -> Iterator[str]:

@@ -63,7 +63,7 @@ def test_each_request_leaves_one_line_of_the_documented_shape(tmp_path: Path) ->
 def test_an_address_from_a_trusted_proxy_is_the_callers(tmp_path: Path) -> None:
     forwarded = {"X-Forwarded-For": "203.0.113.9"}
     with running_server(tmp_path / "data") as server:
-        httpx.get(f"{server.url}/health", headers=forwarded)
+        httpx.get(f"{server.url}/health", headers=forwarded, timeout=60)
     with running_server(tmp_path / "other", env={"MEMORY_FORWARDED_ALLOW_IPS": "192.0.2.1"}) as other:
         httpx.get(f"{other.url}/health", headers=forwarded)
 
@@ -77,7 +77,8 @@ def objects(server: RunningServer) -> list[dict[str, Any]]:
 
 def test_machines_get_one_object_a_line(tmp_path: Path) -> None:
     with running_server(tmp_path / "data", args=["--log-format", "json"]) as server:
-        httpx.get(f"{server.url}/memories/0123456789ab?marked=query", headers={"X-Client-ID": "laptop%20one"})
+        laptop = {"X-Client-ID": "laptop%20one"}
+        httpx.get(f"{server.url}/memories/0123456789ab?marked=query", headers=laptop, timeout=60)
 
     (line,) = objects(server)
     fields = {name: line[name] for name in ("method", "path", "route", "status", "ip", "key", "client", "logger")}
@@ -91,9 +92,9 @@ def test_machines_get_one_object_a_line(tmp_path: Path) -> None:
 
 def test_a_requests_name_is_in_its_answer_and_its_line(tmp_path: Path) -> None:
     with running_server(tmp_path / "data", args=["--log-format", "json"]) as server:
-        named = httpx.get(f"{server.url}/stats", headers={"X-Request-ID": "proxy-0815:42"})
-        made = httpx.get(f"{server.url}/stats")
-        refused = httpx.get(f"{server.url}/memories/0123456789ab", headers={"X-Request-ID": "refused-01"})
+        named = httpx.get(f"{server.url}/stats", headers={"X-Request-ID": "proxy-0815:42"}, timeout=60)
+        made = httpx.get(f"{server.url}/stats", timeout=60)
+        refused = httpx.get(f"{server.url}/memories/0123456789ab", headers={"X-Request-ID": "refused-01"}, timeout=60)
 
     assert named.headers["x-request-id"] == "proxy-0815:42"
     assert re.fullmatch("[0-9a-f]{16}", made.headers["x-request-id"])
@@ -116,11 +117,12 @@ def test_what_the_engine_says_because_of_a_request_carries_its_name(tmp_path: Pa
     with running_embedding_api() as api:
         env = {"MEMORY_EMBEDDER": "openai:toy", "MEMORY_EMBEDDER_URL": api.url}
         with running_server(tmp_path / "data", args=["--log-format", "json"], env=env) as server:
-            while httpx.get(f"{server.url}/health").json()["embedding"]["state"] != "ready":
+            while httpx.get(f"{server.url}/health", timeout=60).json()["embedding"]["state"] != "ready":
                 pass
             api.refusals.extend([Refusal(400)] * 10)
             call = CALL | {"params": {"name": "memory_search", "arguments": {"query": "anything"}}}
-            httpx.post(f"{server.url}/mcp", json=call, headers=ACCEPT | {"X-Request-ID": "search-by-a-tool"})
+            headers = ACCEPT | {"X-Request-ID": "search-by-a-tool"}
+            httpx.post(f"{server.url}/mcp", json=call, headers=headers, timeout=60)
             httpx.post(f"{server.url}/admin/backup", headers={"X-Request-ID": "backup-by-hand"}, timeout=60)
 
     said = {(line.get("request_id"), line["logger"]) for line in objects(server)}

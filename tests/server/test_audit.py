@@ -52,11 +52,11 @@ def test_a_deletion_is_written_down_before_it_is_done_and_when_it_has_ended(tmp_
 def test_what_is_to_be_audited_is_also_where_it_is_refused(tmp_path: Path) -> None:
     """By construction: a new route that deletes, or is for admins, is in the log without anybody thinking of it."""
     with running_server(tmp_path / "data", api_key=KEY, env=UNLIMITED) as server:
-        document = httpx.get(f"{server.url}/openapi.json", headers={"X-API-Key": KEY}).json()
+        document = httpx.get(f"{server.url}/openapi.json", headers={"X-API-Key": KEY}, timeout=60).json()
         served = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
         for method, path in served:
-            httpx.request(method, server.url + path.replace("{", "").replace("}", ""))
-        httpx.delete(f"{server.url}/memories/0123", headers={"X-API-Key": "wrong"})
+            httpx.request(method, server.url + path.replace("{", "").replace("}", ""), timeout=60)
+        httpx.delete(f"{server.url}/memories/0123", headers={"X-API-Key": "wrong"}, timeout=60)
 
     refused = [line for line in lines(server.data_dir) if line["outcome"] == "refused"]
     must = {f"{method} {path}" for method, path in served if method == "DELETE" or path.startswith("/admin")}
@@ -130,13 +130,14 @@ async def test_what_cannot_be_written_down_is_not_done(make_app: MakeApp, tmp_pa
 @pytest.mark.slow
 def test_on_a_full_disk_a_deletion_is_refused_and_leaves_no_torn_line(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 100) as disk, running_server(disk / "data", env=UNLIMITED) as server:
-        kept = httpx.post(f"{server.url}/memories", json={"content": "stays"}).json()["id"]
-        httpx.get(f"{server.url}/admin/backups")
+        kept = httpx.post(f"{server.url}/memories", json={"content": "stays"}, timeout=60).json()["id"]
+        httpx.get(f"{server.url}/admin/backups", timeout=60)
         fill(disk / "ballast")
 
-        refused = [httpx.delete(f"{server.url}/memories/{kept}") for _ in range(40)]  # a page may have room left
+        # More than one: a page may have room left.
+        refused = [httpx.delete(f"{server.url}/memories/{kept}", timeout=60) for _ in range(40)]
         (disk / "ballast").unlink()
-        again = httpx.delete(f"{server.url}/memories/{kept}")
+        again = httpx.delete(f"{server.url}/memories/{kept}", timeout=60)
 
         assert {answer.status_code for answer in refused} == {507}
         assert again.status_code == 200

@@ -18,34 +18,34 @@ CHECKS = ("/health", "/health/live", "/health/ready")
 @pytest.mark.parametrize("path", CHECKS)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_a_server_that_works_says_so_without_a_key(server: RunningServer, method: str, path: str) -> None:
-    answer = httpx.request(method, server.url + path)
+    answer = httpx.request(method, server.url + path, timeout=60)
 
     assert answer.status_code == 200
     assert (answer.content == b"") == (method == "HEAD")
 
 
 def test_a_ready_server_names_its_schema_and_what_waits_for_the_model(server: RunningServer) -> None:
-    ready = httpx.get(f"{server.url}/health/ready").json()
+    ready = httpx.get(f"{server.url}/health/ready", timeout=60).json()
 
     assert ready["ready"] is True
     assert ready["missing"] == []
     assert ready["schema_version"] > 0
-    assert ready["embedding"] == httpx.get(f"{server.url}/health").json()["embedding"]
+    assert ready["embedding"] == httpx.get(f"{server.url}/health", timeout=60).json()["embedding"]
 
 
 def test_checks_tell_nothing_of_the_memories(server: RunningServer, http: httpx.Client) -> None:
-    before = [httpx.get(server.url + path).text for path in CHECKS]
+    before = [httpx.get(server.url + path, timeout=60).text for path in CHECKS]
     kept = http.post("/memories", json={"content": "known to nobody"}).json()
 
     assert kept["id"]
-    assert [httpx.get(server.url + path).text for path in CHECKS] == before
+    assert [httpx.get(server.url + path, timeout=60).text for path in CHECKS] == before
 
 
 def test_a_model_that_cannot_be_had_leaves_the_server_ready(tmp_path: Path) -> None:
     """Search goes by keyword meanwhile: whoever sends no requests to it would make a small loss a whole one."""
     nowhere = {"MEMORY_EMBEDDER": "openai:nothing", "MEMORY_EMBEDDER_URL": "http://127.0.0.1:9/v1"}
     with running_server(tmp_path / "data", env=nowhere) as server:
-        answer = httpx.get(f"{server.url}/health/ready")
+        answer = httpx.get(f"{server.url}/health/ready", timeout=60)
 
     assert answer.status_code == 200
     assert answer.json()["embedding"]["state"] in ("loading", "unavailable")
@@ -95,11 +95,11 @@ async def test_a_store_that_cannot_be_read_is_missing(tmp_path: Path) -> None:
 def test_a_disk_without_room_is_missing_until_there_is_room(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 100) as disk, running_server(disk / "data") as server:
         (disk / "ballast").write_bytes(b"x" * 60_000_000)
-        full = httpx.get(f"{server.url}/health/ready")
+        full = httpx.get(f"{server.url}/health/ready", timeout=60)
         (disk / "ballast").unlink()
-        until = httpx.get(f"{server.url}/health/ready")
+        until = httpx.get(f"{server.url}/health/ready", timeout=60)
         while until.status_code == 503:  # an answer is kept for a second
-            until = httpx.get(f"{server.url}/health/ready")
+            until = httpx.get(f"{server.url}/health/ready", timeout=60)
 
     assert full.status_code == 503
     assert full.json()["missing"] == ["the disk has too little room, so that writes are refused; make room on it"]

@@ -91,9 +91,9 @@ async def test_tool_calls_are_counted_by_tool_and_outcome(make_app: MakeApp) -> 
 
 def test_who_is_not_let_in_and_what_limits_refuse_is_counted(tmp_path: Path) -> None:
     with watched(tmp_path, MEMORY_LIMIT_READS="2/hour") as (server, http):
-        httpx.get(f"{server.url}/stats")
-        httpx.get(f"{server.url}/stats", headers={"X-API-Key": "wrong"})
-        httpx.get(f"{server.url}/stats", headers={"Origin": "https://elsewhere.example", "X-API-Key": KEY})
+        httpx.get(f"{server.url}/stats", timeout=60)
+        httpx.get(f"{server.url}/stats", headers={"X-API-Key": "wrong"}, timeout=60)
+        httpx.get(f"{server.url}/stats", headers={"Origin": "https://elsewhere.example", "X-API-Key": KEY}, timeout=60)
         for _ in range(5):
             http.get("/stats")
         found = scrape(server)
@@ -175,7 +175,7 @@ def test_the_last_backup_is_shown_also_after_a_restart(tmp_path: Path) -> None:
 
 def test_a_scrape_needs_the_key_and_is_free(tmp_path: Path) -> None:
     with watched(tmp_path, MEMORY_LIMIT_READS="1/hour") as (server, http):
-        assert httpx.get(f"{server.url}/metrics").status_code == 401
+        assert httpx.get(f"{server.url}/metrics", timeout=60).status_code == 401
         assert {http.get("/metrics").status_code for _ in range(20)} == {200}
 
 

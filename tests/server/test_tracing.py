@@ -21,9 +21,9 @@ def test_a_request_its_tool_and_its_search_are_spans_of_the_callers_trace(tmp_pa
     call = CALL | {"params": {"name": "memory_search", "arguments": {"query": "anything"}}}
     with running_collector() as collector:
         with running_server(tmp_path / "data", api_key=KEY, env={"MEMORY_TRACING": collector.url}) as server:
-            httpx.post(f"{server.url}/mcp", json=call, headers=headers | ACCEPT).raise_for_status()
-            httpx.get(f"{server.url}/health")
-            httpx.get(f"{server.url}/metrics", headers=headers)
+            httpx.post(f"{server.url}/mcp", json=call, headers=headers | ACCEPT, timeout=60).raise_for_status()
+            httpx.get(f"{server.url}/health", timeout=60)
+            httpx.get(f"{server.url}/metrics", headers=headers, timeout=60)
         spans = {span.name: span for span in collector.spans()}
 
     request = spans["POST /mcp"]
@@ -46,7 +46,7 @@ def test_no_span_holds_a_text_a_query_or_a_key(tmp_path: Path) -> None:
     with running_collector() as collector:
         with (
             running_server(tmp_path / "data", api_key=KEY + MARK, env={"MEMORY_TRACING": collector.url}) as server,
-            httpx.Client(base_url=server.url, headers={"X-API-Key": KEY + MARK, "X-Reason": MARK}) as http,
+            httpx.Client(base_url=server.url, headers={"X-API-Key": KEY + MARK, "X-Reason": MARK}, timeout=60) as http,
         ):
             http.post("/memories", json={"content": MARK, "tags": [MARK]})
             http.post("/memories/search", json={"query": MARK})
@@ -68,11 +68,11 @@ def test_the_usual_variables_alone_send_nothing_anywhere(tmp_path: Path) -> None
     with running_collector() as collector:
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "FASTAPI_OTEL_AUTO_CONFIGURE": "true"}
         with running_server(tmp_path / "silent", env=env) as server:
-            httpx.get(f"{server.url}/stats").raise_for_status()
+            httpx.get(f"{server.url}/stats", timeout=60).raise_for_status()
         assert collector.bodies == []
         named = env | {"MEMORY_TRACING": "on", "OTEL_SERVICE_NAME": "memories-at-home"}
         with running_server(tmp_path / "data", env=named) as server:
-            httpx.get(f"{server.url}/stats").raise_for_status()
+            httpx.get(f"{server.url}/stats", timeout=60).raise_for_status()
 
     assert [span.name for span in collector.spans()] == ["GET /stats"]
     assert collector.resource()["service.name"] == "memories-at-home"
@@ -80,7 +80,7 @@ def test_the_usual_variables_alone_send_nothing_anywhere(tmp_path: Path) -> None
 
 def test_a_collector_that_is_away_holds_up_nobody(tmp_path: Path) -> None:
     with running_server(tmp_path / "data", env={"MEMORY_TRACING": "http://127.0.0.1:9"}) as server:
-        httpx.get(f"{server.url}/stats").raise_for_status()
+        httpx.get(f"{server.url}/stats", timeout=60).raise_for_status()
         assert server.stop() == 0
 
 

@@ -107,9 +107,13 @@ def contender(name: str, ground: Ground) -> Contender:
     if name == FOUNDING:
         _fill_founding(ground)
     server = _started(name, ground)
-    if name == THIS:
-        _fill(server, ground)
-    server.settle()
+    try:
+        if name == THIS:
+            _fill(server, ground)
+        server.settle()
+    except BaseException:
+        server.close()  # nobody else knows of it yet
+        raise
     return Contender(name, ground, server)
 
 

@@ -29,7 +29,7 @@ def audit_row(entry: AuditEntry) -> list[str]:
     who = entry.key or "-"
     where = " ".join(filter(None, (entry.client_id, entry.address)))
     left_out = f"({entry.left_out} refused before it are not shown)" if entry.left_out else ""
-    about = " ".join(filter(None, (_shown(entry.target), _shown(entry.result), entry.error, left_out)))
+    about = " ".join(filter(None, (_shown(entry.target | entry.result), entry.error, left_out)))
     return [str(entry.number), when(entry.at), entry.outcome.value, who, where or "-", entry.action, about]
 
 

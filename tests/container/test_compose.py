@@ -92,6 +92,7 @@ def test_it_comes_up_behind_its_key_and_keeps_what_it_was_told(engine: Engine, t
         assert '"level":"INFO"' in logs.stdout + logs.stderr, "what is set in .env reaches the server"
 
 
+@thorough
 def test_it_has_no_rights_and_little_memory(engine: Engine, tmp_path: Path) -> None:
     with project(engine, tmp_path, settings={"MEMORY_API_KEY": KEY}) as memory:
         inside = "for f in $(grep -l memory-server /proc/[0-9]*/comm); do cat ${f%comm}status; done"
@@ -105,6 +106,7 @@ def test_it_has_no_rights_and_little_memory(engine: Engine, tmp_path: Path) -> N
     assert (host["Memory"], host["PidsLimit"]) == (1 << 30, 256)
 
 
+@thorough
 def test_the_key_may_come_from_a_file(engine: Engine, tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text(f"{KEY}\n")

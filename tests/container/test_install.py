@@ -77,6 +77,7 @@ def test_it_installs_and_says_what_clients_need(machine: Machine) -> None:
         assert client.get("/stats").status_code == 200
 
 
+@thorough
 def test_again_it_keeps_key_memories_and_what_was_added_to_the_settings(machine: Machine) -> None:
     key = machine.install()
     with machine.settings.open("a") as file:
@@ -92,6 +93,7 @@ def test_again_it_keeps_key_memories_and_what_was_added_to_the_settings(machine:
         assert client.get(f"/memories/{kept}").json()["content"] == "kept"
 
 
+@thorough
 def test_the_port_and_the_key_can_be_changed(machine: Machine) -> None:
     machine.install()
     machine.port = free_port()
@@ -141,6 +143,7 @@ def test_a_purge_asks_and_then_leaves_nothing(machine: Machine) -> None:
     assert machine.engine.run("volume", "inspect", machine.volume, check=False).returncode != 0
 
 
+@thorough
 def test_memories_in_a_folder_are_never_removed(machine: Machine, tmp_path: Path) -> None:
     folder = tmp_path / "memories"
     machine.type("--bind", "127.0.0.1", "--port", str(machine.port), "--data-dir", str(folder))
@@ -160,6 +163,7 @@ def test_a_port_in_use_is_named_before_anything_is_changed(machine: Machine) -> 
     assert f"port {machine.port} is in use" in ended.stderr
 
 
+@thorough
 def test_a_server_that_does_not_start_is_quoted(machine: Machine) -> None:
     machine.settings.write_text("MEMORY_TRASH_DAYS=never\n")
     ended = machine.try_to("--bind", "127.0.0.1", "--port", str(machine.port), "--volume", machine.volume)

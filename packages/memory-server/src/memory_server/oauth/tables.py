@@ -78,8 +78,9 @@ class Tables:
 
     def row(self, statement: str, *values: object) -> sqlite3.Row | None:
         with self._lock, self._file.errors():
-            found: sqlite3.Row | None = self._reader.execute(statement, values).fetchone()
-            return found
+            # All, though one is wanted: a statement that is not at its end keeps writers out.
+            rows: list[sqlite3.Row] = self._reader.execute(statement, values).fetchall()
+            return rows[0] if rows else None
 
     def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
         with self._lock, self._file.errors():

@@ -202,7 +202,8 @@ get_image() {
         run build memory
     else
         say "Fetching $name."
-        run pull memory
+        run pull memory || true # Compose may forgive itself a failure here, because the image could be built too
+        [ -n "$printing" ] || has_image || fail "$name cannot be had; is that its name, and is its registry logged in to?"
     fi
 }
 
@@ -310,16 +311,19 @@ install() {
     if [ -n "$printing" ]; then
         show_plan
         get_image
-        [ -z "$start" ] || run up -d
+        [ -z "$start" ] || run up -d --no-build
         tell "$key_before"
         return
     fi
     prepare_folder
     [ -z "$start" ] || running || check_port
+    # The first time nothing stays of an attempt without an image: a key that was never shown helps nobody.
+    [ -f "$settings" ] || trap 'rm -f "$settings"' EXIT
     write_settings
     if [ -n "$build" ] || ! has_image; then get_image; fi
+    trap - EXIT
     if [ -n "$start" ]; then
-        run up -d
+        run up -d --no-build
         wait_until_ready "scripts/install-docker.sh may be run again"
     fi
     tell "$key_before"
@@ -334,7 +338,7 @@ upgrade() {
         show_plan
         run exec -T memory claude-memory backup create
         get_image
-        run up -d
+        run up -d --no-build
         return
     fi
     if running; then
@@ -344,7 +348,7 @@ upgrade() {
     "$engine" tag "$before" "$kept_image" || fail "the image $before is not here; install instead of upgrading"
     get_image
     write_settings
-    run up -d --force-recreate
+    run up -d --no-build --force-recreate
     wait_until_ready "To go back, set MEMORY_IMAGE=$kept_image in $settings and run this without --upgrade; see docs/docker.md"
     say "Upgraded: $(run exec -T memory memory-server --version)"
     say "The image of before is kept as $kept_image."
@@ -365,8 +369,11 @@ uninstall() {
     elif [ -n "$printing" ]; then
         say "would remove: $gone"
     else
-        [ -n "$kept" ] || "$engine" volume rm "$volume" >/dev/null
+        if [ -z "$kept" ] && "$engine" volume inspect "$volume" >/dev/null 2>&1; then
+            "$engine" volume rm "$volume" >/dev/null
+        fi
         "$engine" image rm "$built" "$kept_image" >/dev/null 2>&1 || true # they may be somebody else's, or not be here
+        [ -z "$(setting MEMORY_DOMAIN)" ] || "$engine" volume rm claude-memory-caddy >/dev/null 2>&1 || true
         rm "$settings"
         say "Removed the container, $gone."
         [ -z "$kept" ] || say "The memories are still in $kept; a folder of yours is not removed by a script."

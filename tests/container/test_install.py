@@ -163,6 +163,22 @@ def test_a_port_in_use_is_named_before_anything_is_changed(machine: Machine) -> 
     assert f"port {machine.port} is in use" in ended.stderr
 
 
+def test_an_image_that_cannot_be_had_is_named_and_nothing_is_built_in_its_place(machine: Machine) -> None:
+    at = ("--bind", "127.0.0.1", "--port", str(machine.port), "--volume", machine.volume)
+    ended = machine.try_to(*at, "--image", "registry.invalid/nobody/nothing:1")
+
+    assert ended.returncode == 1
+    assert "registry.invalid/nobody/nothing:1 cannot be had" in ended.stderr
+    assert not machine.settings.exists()
+
+
+def test_what_was_only_prepared_can_be_purged(machine: Machine) -> None:
+    machine.type("--no-start", "--volume", machine.volume)
+    machine.type("--uninstall", "--purge", "--yes")
+
+    assert not machine.settings.exists()
+
+
 @thorough
 def test_a_server_that_does_not_start_is_quoted(machine: Machine) -> None:
     machine.settings.write_text("MEMORY_TRASH_DAYS=never\n")

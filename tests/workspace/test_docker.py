@@ -164,7 +164,7 @@ def test_an_image_that_is_named_is_fetched() -> None:
     said = dry_run("--image", "reg.lan/mem:1").stdout
 
     assert "compose.yaml pull memory" in said
-    assert "build" not in said
+    assert "compose.yaml build" not in said
 
 
 def test_nothing_is_started_unless_wanted() -> None:

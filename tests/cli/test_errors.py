@@ -237,6 +237,8 @@ def test_an_interrupt_ends_the_command_quietly(tmp_path: Path) -> None:
             env=machine.env,
             cwd=machine.folder,
             start_new_session=True,
+            # A shell that runs the tests in the background lets them, and all that they start, ignore interrupts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread runs
         )
         connection, _ = listener.accept()
         with connection:

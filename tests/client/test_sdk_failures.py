@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from memory_client.rest import NoSuchAddressError
 from memory_client.sdk import MemoryClient
 from memory_client.writing import AwayError
 from memory_core.errors import (
@@ -101,7 +102,7 @@ async def test_a_limited_caller_learns_how_long_to_wait() -> None:
         ("413 Payload Too Large", (), TooLargeError, "proxy"),
         ("429 Too Many Requests", ("Retry-After: 7",), RateLimitedError, "in 7 s"),
         ("429 Too Many Requests", ("Retry-After: Wed, 21 Oct 2026 07:28:00 GMT",), RateLimitedError, "in 1 s"),
-        ("404 Not Found", (), UnavailableError, "is it a memory server"),
+        ("404 Not Found", (), NoSuchAddressError, "is it a memory server"),
         ("301 Moved Permanently", ("Location: https://memory.lan/",), UnavailableError, "https://memory.lan/"),
     ],
 )
@@ -153,7 +154,7 @@ async def test_a_route_that_an_older_server_lacks_is_no_missing_memory() -> None
     with answering(a_problem("404 Not Found", "no-route")) as url:
         error = await failure(url)
 
-    assert type(error) is UnavailableError
+    assert type(error) is NoSuchAddressError
     assert "older" in str(error)
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from memory_server.forwarded import trusted_proxies
 from support.servers import RunningServer, running_server
 
 CLIENT, FORGED = "198.51.100.7", "203.0.113.66"
+PATIENCE_S = 30
 HAS_IPV6 = socket.has_ipv6
 with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
     HAS_IPV6 = probe.connect_ex(("::1", 9)) != 99  # EADDRNOTAVAIL
@@ -28,8 +31,13 @@ def serving(folder: Path, **env: str) -> Iterator[RunningServer]:
 def seen_as(server: RunningServer, **headers: str) -> str:
     """The address that the log has for a request with these headers."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    httpx.get(f"{server.url}/memories", headers={"X-API-Key": "k"} | named)
-    line = next(line for line in reversed(server.log_text().splitlines()) if "GET /memories" in line)
+    request = uuid.uuid4().hex
+    httpx.get(f"{server.url}/memories", headers={"X-API-Key": "k", "X-Request-ID": request} | named)
+    deadline = time.monotonic() + PATIENCE_S
+    while request not in server.log_text():  # the line is written after the answer
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    line = next(line for line in server.log_text().splitlines() if request in line)
     return line.rpartition("ip=")[2].partition(" ")[0]
 
 

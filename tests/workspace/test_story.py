@@ -108,4 +108,4 @@ def test_no_route_answers_without_the_key(server: RunningServer) -> None:
     }
 
     open_routes = {call for call, status in answers.items() if status != 401}
-    assert open_routes == {("get", "/health")}
+    assert open_routes == {("get", "/health"), ("get", "/health/live"), ("get", "/health/ready")}

@@ -215,11 +215,11 @@ def test_a_server_that_was_suspended_answers_when_it_goes_on_and_nobody_takes_it
 
 
 def test_a_write_beyond_the_memory_of_the_store_is_refused_and_the_server_goes_on(tmp_path: Path) -> None:
-    with running_server(tmp_path / "data", env=UNLIMITED | {"MEMORY_STORE_MEMORY": "4MB"}) as server:
-        answers = Counter(add(server, f"{number} " + os.urandom(30_000).hex()).status_code for number in range(90))
+    with running_server(tmp_path / "data", env=UNLIMITED | {"MEMORY_STORE_MEMORY": "6MB"}) as server:
+        answers = Counter(add(server, f"{number} " + os.urandom(30_000).hex()).status_code for number in range(180))
         assert set(answers) == {201, 503}
         refused = add(server, os.urandom(30_000).hex())
-        assert "limit of 4MB; raise the limit" in refused.json()["detail"]
+        assert "limit of 6MB; raise the limit" in refused.json()["detail"]
         assert httpx.get(f"{server.url}/health").status_code == 200
     with running_server(tmp_path / "data") as again:
         assert total(again) == answers[201]

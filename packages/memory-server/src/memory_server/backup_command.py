@@ -3,7 +3,6 @@
 While one runs it makes them itself (`POST /admin/backup`), and this command is refused the store.
 """
 
-import argparse
 import contextlib
 import logging
 import os
@@ -17,7 +16,8 @@ from msgspec import Meta, Struct
 
 from memory_core.backups import Backup, BackupList, BackupState, Restored
 from memory_core.errors import MemoryServiceError, NotFoundError, UnavailableError
-from memory_core.settings import Option, add_flags, load_settings
+from memory_core.settings import Option, load_settings
+from memory_server.actions import action_parser, as_json
 from memory_server.process import hold
 from memory_server.settings import BACKUP_KEEP, LOCAL_DATA_DIR, SYSTEM_DATA_DIR
 
@@ -48,13 +48,17 @@ class BrokenBackupError(MemoryServiceError):
 
 def add_command(commands: Any) -> None:
     """Add the subcommand. Any: the type of what `add_subparsers` makes has no public name."""
-    made = _parser(commands, NAME, "make, list, verify and restore backups while the server is stopped")
+    made = action_parser(
+        commands, NAME, "make, list, verify and restore backups while the server is stopped", BackupSettings
+    )
     actions: Any = made.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = _parser(actions, "create", "make a backup and verify it")
+    create = action_parser(actions, "create", "make a backup and verify it", BackupSettings)
     create.add_argument("--no-verify", action="store_true", default=False, help="do not restore it on trial")
-    _parser(actions, "list", "show the backups, oldest first")
-    verify = _parser(actions, "verify", "restore a backup on trial, and compare it with what it was made from")
-    restore = _parser(actions, "restore", "put a backup in the place of the store")
+    action_parser(actions, "list", "show the backups, oldest first", BackupSettings)
+    verify = action_parser(
+        actions, "verify", "restore a backup on trial, and compare it with what it was made from", BackupSettings
+    )
+    restore = action_parser(actions, "restore", "put a backup in the place of the store", BackupSettings)
     restore.add_argument(
         "--replace", action="store_true", default=False, help="move the store that is there aside, and keep it"
     )
@@ -62,25 +66,12 @@ def add_command(commands: Any) -> None:
         needs_one.add_argument("backup", metavar="NAME_OR_PATH", help="as list shows it, or a backup's folder")
 
 
-def _parser(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=about,
-        description=f"{about[0].upper()}{about[1:]}.",
-        argument_default=argparse.SUPPRESS,  # else it would undo what was said before the command
-    )
-    add_flags(made, BackupSettings)
-    made.add_argument("--json", action="store_true", help="print the result as JSON")
-    return made
-
-
 def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Raises MemoryServiceError."""
     os.umask(0o077)
     logging.basicConfig(level=logging.ERROR)
     result = _ACTIONS[flags["action"]](_options(flags, environ), flags)
-    as_json = msgspec.json.format(msgspec.json.encode(result), indent=2).decode()
-    sys.stdout.write(f"{as_json if flags.get('json') else _text(result)}\n")
+    sys.stdout.write(f"{as_json(result) if flags.get('json') else _text(result)}\n")
     if isinstance(result, Backup) and result.state is BackupState.BROKEN:
         sys.stdout.flush()
         raise BrokenBackupError(f"{result.name} is broken: {result.problem}")

@@ -4,7 +4,6 @@ For the first key, and for whoever has locked everybody out: it asks for none, b
 can do everything anyway. A running server knows of each change at its next request.
 """
 
-import argparse
 import os
 import socket
 import sys
@@ -13,13 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 from msgspec import Struct
 
 from memory_core import key_words
 from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, Rotation
 from memory_core.moments import coming, span
-from memory_core.settings import Option, add_flags, load_settings
+from memory_core.settings import Option, load_settings
+from memory_server.actions import action_parser, as_json
 from memory_server.settings import LOCAL_DATA_DIR, SYSTEM_DATA_DIR
 
 if TYPE_CHECKING:
@@ -37,37 +36,27 @@ class KeySettings(Struct, frozen=True, kw_only=True):
 
 def add_command(commands: Any) -> None:
     """Add the subcommand. Any: the type of what `add_subparsers` makes has no public name."""
-    made = _parser(commands, NAME, "make, list, rotate and revoke keys, whether the server runs or not")
+    made = action_parser(
+        commands, NAME, "make, list, rotate and revoke keys, whether the server runs or not", KeySettings
+    )
     actions: Any = made.add_subparsers(dest="action", required=True, metavar="ACTION")
-    create = _parser(actions, "create", "make a key, and show it once")
+    create = action_parser(actions, "create", "make a key, and show it once", KeySettings)
     create.add_argument("--scope", choices=[scope.value for scope in KeyScope], help="what it may; write by default")
     create.add_argument("--project", action="append", help="only this one; may be repeated")
     create.add_argument("--no-project", action="store_true", help="also, or only, memories of no project")
     create.add_argument("--client-id", help="it speaks for this machine alone")
     create.add_argument("--max-memories", type=int, help="how many memories it may keep")
     create.add_argument("--max-bytes", type=int, help="how many bytes it may keep")
-    rotate = _parser(actions, "rotate", "issue a key anew under its name, and show it once")
+    rotate = action_parser(actions, "rotate", "issue a key anew under its name, and show it once", KeySettings)
     rotate.add_argument(
         "--overlap", help="how long the one before works yet, such as 12h; 0: it ends now; default: 24h"
     )
-    revoke = _parser(actions, "revoke", "let a key end now, and for good")
-    _parser(actions, "list", "show every key there is or was")
+    revoke = action_parser(actions, "revoke", "let a key end now, and for good", KeySettings)
+    action_parser(actions, "list", "show every key there is or was", KeySettings)
     for ends in (create, rotate):
         ends.add_argument("--expires", help="when it ends: a date, a time, or a span from now on (12h, 90d)")
     for needs_one in (create, rotate, revoke):
         needs_one.add_argument("name", metavar="NAME")
-
-
-def _parser(commands: Any, name: str, about: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(
-        name,
-        help=about,
-        description=f"{about[0].upper()}{about[1:]}.",
-        argument_default=argparse.SUPPRESS,  # else it would undo what was said before the command
-    )
-    add_flags(made, KeySettings)
-    made.add_argument("--json", action="store_true", help="print the result as JSON")
-    return made
 
 
 def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
@@ -80,7 +69,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     data_dir = LOCAL_DATA_DIR if flags.get("local") and not named else settings.data_dir
     result = _ACTIONS[flags["action"]](KeyStore(data_dir.expanduser().absolute()), flags)
     if flags.get("json"):
-        sys.stdout.write(f"{msgspec.json.format(msgspec.json.encode(result), indent=2).decode()}\n")
+        sys.stdout.write(f"{as_json(result)}\n")
     else:
         sys.stdout.write(f"{_text(result, environ)}\n")
 

@@ -77,8 +77,8 @@ class AuthMiddleware:
         # Only for its own machine: from elsewhere people come where a proxy was put in front.
         if self._keyring.is_open and is_loopback(address):
             return Principal(limited_as=address, level=Level.ADMIN)
-        key, is_open = sent_key(Headers(scope=scope)), self._doors.is_open(scope["method"], scope["path"])
-        if key is None and is_open:
+        key = sent_key(Headers(scope=scope))
+        if key is None and self._is_open(scope):
             return Principal(limited_as=address)
         # Counted before the comparison: who has guessed too often learns nothing, not even from a right guess.
         self._limits.refuse_if_used_up(Kind.FAILED_LOGIN, address)
@@ -87,7 +87,7 @@ class AuthMiddleware:
         if key is not None:
             # Once for each wrong key: a machine that keeps trying an old one must not lock out all behind its proxy.
             self._limits.spend_once(Kind.FAILED_LOGIN, address, digest(key))
-        if is_open:
+        if self._is_open(scope):
             return Principal(limited_as=address)
         if self._keyring.is_open:
             raise UnauthorizedError(
@@ -99,6 +99,9 @@ class AuthMiddleware:
             if key is not None
             else "a key is needed: send X-API-Key, or Authorization: Bearer"
         )
+
+    def _is_open(self, scope: Scope) -> bool:
+        return self._doors.is_open(scope["method"], scope["path"])
 
 
 def address_of(scope: Scope) -> str:

@@ -10,13 +10,11 @@ from memory_core import checks
 from memory_core.changes import History, Review, ReviewQuery
 from memory_core.engine import context, ids
 from memory_core.engine.changing import outside_trash
-from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.moving import Moving
 from memory_core.engine.ports import ModelChangedError, QueryVector, Rows
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
-from memory_core.engine.threads import Threads
 from memory_core.engine.transfer import Files
-from memory_core.engine.writing import Sight
+from memory_core.engine.writing import Means, Sight
 from memory_core.errors import InvalidError
 from memory_core.observing import Stage, timed
 from memory_core.types import (
@@ -31,7 +29,6 @@ from memory_core.types import (
     SearchMode,
     SearchQuery,
     SearchResult,
-    SecretPolicy,
     Stats,
 )
 
@@ -44,20 +41,8 @@ _CONSIDERED_FOR_CONTEXT = 500
 
 
 class Asking(Moving):
-    def __init__(
-        self,
-        store: Rows,
-        embeddings: EmbeddingQueue,
-        files: Files,
-        searcher: Searcher,
-        *,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-        patience_s: float,
-        secrets: SecretPolicy,
-        threads: Threads | None = None,
-    ) -> None:
-        super().__init__(store, embeddings, files, clock=clock, new_id=new_id, threads=threads, secrets=secrets)
+    def __init__(self, store: Rows, means: Means, files: Files, searcher: Searcher, *, patience_s: float) -> None:
+        super().__init__(store, means, files)
         self._searcher = searcher
         self._patience_s = patience_s
 

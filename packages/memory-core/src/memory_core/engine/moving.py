@@ -4,7 +4,6 @@ What a file holds is the formats'; what becomes of a batch of it is in `transfer
 """
 
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,31 +12,19 @@ from msgspec.structs import replace
 from memory_core.changes import ANYONE, Action, By
 from memory_core.engine import transfer
 from memory_core.engine.changing import act, new_batch
-from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.once import answered, file_fingerprint, keep
 from memory_core.engine.ports import Act, Rows, Transaction
 from memory_core.engine.quotas import refuse_growth
-from memory_core.engine.threads import Threads
-from memory_core.engine.writing import Writing
+from memory_core.engine.writing import Means, Writing
 from memory_core.memories import AS_IT_IS, WHOLE, Progress
-from memory_core.types import ExportQuery, ImportQuery, ImportReport, SecretPolicy
+from memory_core.types import ExportQuery, ImportQuery, ImportReport
 
 T = TypeVar("T")
 
 
 class Moving(Writing):
-    def __init__(
-        self,
-        store: Rows,
-        embeddings: EmbeddingQueue,
-        files: transfer.Files,
-        *,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-        threads: Threads | None = None,
-        secrets: SecretPolicy,
-    ) -> None:
-        super().__init__(store, embeddings, clock=clock, new_id=new_id, threads=threads, secrets=secrets)
+    def __init__(self, store: Rows, means: Means, files: transfer.Files) -> None:
+        super().__init__(store, means)
         self._files = files
 
     async def export_file(self, path: Path, query: ExportQuery = WHOLE, *, progress: Progress | None = None) -> int:

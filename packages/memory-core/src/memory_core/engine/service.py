@@ -28,8 +28,10 @@ from memory_core.engine.reach.reach import Reach
 from memory_core.engine.reach.rows import ReachedRows
 from memory_core.engine.reranking import Reranking
 from memory_core.engine.searching import Searcher
+from memory_core.engine.threads import Threads
 from memory_core.engine.transfer import Files
 from memory_core.engine.watching import EngineWatch
+from memory_core.engine.writing import Means
 from memory_core.errors import ConflictError, StorageFullError
 from memory_core.memories import Memories
 from memory_core.observing import UNOBSERVED, Observer
@@ -68,9 +70,8 @@ class MemoryService(Asking):
         secrets: SecretPolicy = SecretPolicy.REDACT,
     ) -> None:
         searcher = Searcher(store, ranking or Ranking(), clock, reranking, observer)
-        super().__init__(
-            store, embeddings, files, searcher, clock=clock, new_id=new_id, patience_s=patience_s, secrets=secrets
-        )
+        means = Means(embeddings, clock, new_id, secrets, Threads())
+        super().__init__(store, means, files, searcher, patience_s=patience_s)
         self._kept = store
         self._trash_days = trash_days
         self._catalog = catalog
@@ -96,18 +97,8 @@ class MemoryService(Asking):
         """All of this as far as these projects go ("" for memories of no project)."""
         reach = Reach(tuple(projects))
         rows = ReachedRows(self._kept, reach)
-        return Reached(
-            rows,
-            self._embeddings,
-            self._files,
-            structs.replace(self._searcher, store=rows),
-            reach=reach,
-            clock=self._clock,
-            new_id=self._changes.new_id,
-            patience_s=self._patience_s,
-            threads=self._threads,
-            secrets=self._vetting.policy,
-        )
+        searcher = structs.replace(self._searcher, store=rows)
+        return Reached(rows, self._means, self._files, searcher, reach=reach, patience_s=self._patience_s)
 
     async def start(self) -> None:
         """Begin to load the models and to embed what has no vector; returns at once."""

@@ -52,25 +52,27 @@ class Found(NamedTuple):
     compared: bool
 
 
+class Means(NamedTuple):
+    """What a service works with besides its store, and shares with each view of it."""
+
+    embeddings: EmbeddingQueue
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    secrets: SecretPolicy
+    threads: Threads
+
+
 class Writing:
-    def __init__(
-        self,
-        store: Rows,
-        embeddings: EmbeddingQueue,
-        *,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-        threads: Threads | None = None,
-        secrets: SecretPolicy,
-    ) -> None:
+    def __init__(self, store: Rows, means: Means) -> None:
         self._store = store
-        self._embeddings = embeddings
-        self._clock = clock
-        self._threads = threads or Threads()
-        self._changes = Changes(clock, new_id)
+        self._means = means
+        self._embeddings = means.embeddings
+        self._clock = means.clock
+        self._threads = means.threads
+        self._changes = Changes(means.clock, means.new_id)
         self._alikes = Alikes(store)
-        self._vetting = Vetting(secrets)
-        self._arrivals = self._threads.arrivals
+        self._vetting = Vetting(means.secrets)
+        self._arrivals = means.threads.arrivals
 
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
         if by.client_id is None:

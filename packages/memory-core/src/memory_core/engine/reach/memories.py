@@ -1,19 +1,17 @@
 """The product as far as a key reaches that is limited to some projects: the same verbs, over what `rows` lets see."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import datetime
 from pathlib import Path
 
 from msgspec import UNSET, structs
 
 from memory_core.changes import ANYONE, By, Kept, TrashQuery, TrashReport
 from memory_core.engine.asking import Asking
-from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.ports import Rows
 from memory_core.engine.reach.reach import Reach, refuse
 from memory_core.engine.searching import Searcher
-from memory_core.engine.threads import Threads
 from memory_core.engine.transfer import Files, Incoming
+from memory_core.engine.writing import Means
 from memory_core.types import (
     BackfillReport,
     EmbeddingStatus,
@@ -23,7 +21,6 @@ from memory_core.types import (
     ModelList,
     NewMemory,
     Scope,
-    SecretPolicy,
 )
 
 
@@ -31,30 +28,9 @@ class Reached(Asking):
     """`store` is reached too. What concerns the whole store raises ForbiddenError."""
 
     def __init__(
-        self,
-        store: Rows,
-        embeddings: EmbeddingQueue,
-        files: Files,
-        searcher: Searcher,
-        *,
-        reach: Reach,
-        clock: Callable[[], datetime],
-        new_id: Callable[[], str],
-        patience_s: float,
-        threads: Threads,
-        secrets: SecretPolicy,
+        self, store: Rows, means: Means, files: Files, searcher: Searcher, *, reach: Reach, patience_s: float
     ) -> None:
-        super().__init__(
-            store,
-            embeddings,
-            files,
-            searcher,
-            clock=clock,
-            new_id=new_id,
-            patience_s=patience_s,
-            threads=threads,
-            secrets=secrets,
-        )
+        super().__init__(store, means, files, searcher, patience_s=patience_s)
         self._reach = reach
 
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:

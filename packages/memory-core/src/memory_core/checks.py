@@ -15,6 +15,7 @@ MAX_QUERY_CHARS = 4_000
 MAX_TAGS = 64
 MAX_TAG_CHARS = 128
 MAX_NAME_CHARS = 256
+MAX_PATH_CHARS = 4_096
 MAX_LIMIT = 200
 MAX_PROJECTS = 200
 
@@ -118,6 +119,48 @@ def between(name: str, value: int, low: int, high: int) -> None:
 
 def limit(value: int, *, name: str = "limit") -> None:
     between(name, value, 1, MAX_LIMIT)
+
+
+def path(struct: Any, *fields: str) -> None:
+    """Places in a file system: null, or one line of up to MAX_PATH_CHARS."""
+    for field in fields:
+        value = getattr(struct, field)
+        if value is None:
+            continue
+        text(field, value)
+        if not value.strip() or len(value) > MAX_PATH_CHARS or any(ord(c) < 32 for c in value):
+            raise InvalidError(f"{field} is no path: one line of 1 to {MAX_PATH_CHARS:,} characters")
+
+
+def lines(struct: Any, field: str, *, most: int, chars: int) -> None:
+    """Stripped, without empty ones and repetition, in the order given."""
+    given = getattr(struct, field)
+    for value in given:
+        text(field, value)
+        if len(value) > chars:
+            raise InvalidError(f"one of {field} is {len(value):,} characters long; at most {chars:,} fit")
+    kept = tuple(dict.fromkeys(filter(None, (" ".join(value.split()) for value in given))))
+    if len(kept) > most:
+        raise InvalidError(f"{field} has {len(kept)}; at most {most} fit")
+    force_setattr(struct, field, kept)
+
+
+def moved(query: Any) -> None:
+    if len(query.memory_ids) > MAX_LIMIT:
+        raise InvalidError(f"memory_ids names {len(query.memory_ids)}; at most {MAX_LIMIT} fit")
+    for value in query.memory_ids:
+        _name("memory_ids", value)
+    if query.content_contains is not None:
+        text("content_contains", query.content_contains)
+        if not query.content_contains:
+            raise InvalidError("content_contains is empty")
+    filters = ["memory_type", "tags", "client_id", "session_id", "created_after", "created_before", "projects"]
+    if not query.memory_ids and all(getattr(query, name) in (None, ()) for name in [*filters, "content_contains"]):
+        one_project = query.project_id is not UNSET and not query.global_search
+        if not one_project:
+            raise InvalidError("move needs memory_ids or at least one filter: project_id, tags, client_id, …")
+    if query.as_of is not None or query.trashed:
+        raise InvalidError("what is moved is what is here now, outside the trash")
 
 
 def purge(query: Any) -> None:

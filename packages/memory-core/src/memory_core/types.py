@@ -17,6 +17,7 @@ from memory_core.errors import InvalidError
 
 DEFAULT_SCORE = 0.7
 MAX_LIMIT = 200
+MAX_EXCLUDED = 2_000
 
 
 class MemoryType(StrEnum):
@@ -236,7 +237,8 @@ class ContextQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What should open a session: at most `max_memories` memories in at most `max_tokens` tokens of text.
 
     `days` limits to memories changed in the last so many days; null, the default, has no such window. With `query`,
-    such as a prompt, only what is relevant to it, best first: nothing, if nothing is.
+    such as a prompt, only what is relevant to it, best first: nothing, if nothing is. `exclude` has ids, whole, of
+    memories that were told before; `changed_after` leaves out what has not changed since.
     """
 
     max_memories: int = 30
@@ -244,10 +246,15 @@ class ContextQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True)
     days: int | None = None
     include_global: bool = True
     query: str | None = None
+    exclude: tuple[str, ...] = ()
+    changed_after: datetime | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         checks.query(self.query or "")
+        checks.in_utc(self, "changed_after")
+        if len(self.exclude) > MAX_EXCLUDED:
+            raise InvalidError(f"exclude names {len(self.exclude):,} memories; at most {MAX_EXCLUDED:,} fit")
         if self.query and self.days is not None:
             raise InvalidError("days goes with a context without query; with one, use created_after")
         checks.limit(self.max_memories, name="max_memories")
@@ -309,8 +316,20 @@ class MemoryPage(Struct, frozen=True, kw_only=True):
     next_cursor: str | None = None
 
 
+class Chosen(Struct, frozen=True, kw_only=True):
+    """Why a memory is in a context: under which heading of its text, for how many tokens, and what speaks for it."""
+
+    memory_id: str
+    section: str
+    tokens: int
+    why: str
+
+
 class Context(Struct, frozen=True, kw_only=True):
-    """`summary` is the text for a session, `memories` the same as data; `omitted` counts what the budget cut."""
+    """`summary` is the text for a session, `memories` the same as data; `omitted` counts what the budget cut.
+
+    `chosen` says of each of `memories`, in the same order, why it is there.
+    """
 
     project_id: str | None
     has_context: bool
@@ -318,6 +337,7 @@ class Context(Struct, frozen=True, kw_only=True):
     memories: tuple[Memory, ...]
     tokens: int
     omitted: int = 0
+    chosen: tuple[Chosen, ...] = ()
 
 
 class PurgeReport(Struct, frozen=True, kw_only=True):

@@ -27,9 +27,10 @@ from memory_client.doctor import RemoteDoctor
 from memory_client.errors import ClientError, SettingError
 from memory_client.grants import RemoteGrants
 from memory_client.keys import RemoteKeys
+from memory_client.naming import Naming
 from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
 from memory_client.target import Target, header_text, resolve_target
-from memory_client.writing import AwayError, Writing
+from memory_client.writing import AwayError, Writing, said
 from memory_core.changes import (
     ANYONE,
     By,
@@ -84,7 +85,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
     memory: Memory
 
 
-class MemoryClient:
+class MemoryClient(Naming):
     """`Memories` over REST. Use it with `async with`, from one event loop.
 
     `project` is the project of every request that names none; `client_id` says who stores (by default the server
@@ -106,18 +107,18 @@ class MemoryClient:
     ) -> None:
         named = {"X-Client-ID": client_id, "X-Project-ID": project}
         headers = {name: header_text(value) for name, value in named.items() if value is not None}
-        self._rest = Rest(
+        rest = Rest(
             None if url is None else Address(url=url, key=key),
             headers=headers,
             timeout_s=timeout_s,
             locate=None if locate is None else partial(_address, locate),
         )
+        super().__init__(rest, Writing(rest, courier, headers))
         self.backups = RemoteBackups(self._rest)
         self.doctor = RemoteDoctor(self._rest)
         self.keys = RemoteKeys(self._rest)
         self.grants = RemoteGrants(self._rest)
         self.audit = RemoteAudit(self._rest)
-        self._writing = Writing(self._rest, courier, headers)
 
     @classmethod
     async def connect(
@@ -170,32 +171,32 @@ class MemoryClient:
         return self._rest.address.url
 
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
-        return await self._writing.soon("add", "POST", "/memories", Kept, body=new, headers=_said(by))
+        return await self._writing.soon("add", "POST", "/memories", Kept, body=new, headers=said(by))
 
     async def get(self, memory_id: str) -> Memory:
         return await self._rest.call("GET", _at(memory_id), Memory)
 
     async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Updated:
         return await self._writing.soon(
-            f"update {memory_id}", "PATCH", _at(memory_id), Updated, body=patch, headers=_said(by)
+            f"update {memory_id}", "PATCH", _at(memory_id), Updated, body=patch, headers=said(by)
         )
 
     async def delete(self, memory_id: str, *, by: By = ANYONE) -> Memory:
         return (
-            await self._writing.soon(f"delete {memory_id}", "DELETE", _at(memory_id), Deleted, headers=_said(by))
+            await self._writing.soon(f"delete {memory_id}", "DELETE", _at(memory_id), Deleted, headers=said(by))
         ).memory
 
     async def restore(self, memory_id: str, *, revision: int | None = None, by: By = ANYONE) -> Memory:
         params = [] if revision is None else [("revision", str(revision))]
         path = f"{_at(memory_id)}/restore"
         verb = f"restore {memory_id}"
-        return await self._writing.soon(verb, "POST", path, Memory, params=params, headers=_said(by))
+        return await self._writing.soon(verb, "POST", path, Memory, params=params, headers=said(by))
 
     async def history(self, memory_id: str) -> History:
         return await self._rest.call("GET", f"{_at(memory_id)}/history", History)
 
     async def undo(self, asked: UndoRequest, *, by: By = ANYONE) -> UndoReport:
-        headers = _said(by)
+        headers = said(by)
         return await self._writing.now(
             "POST", "/undo", UndoReport, body=asked, headers=headers, timeout_s=LONG_TIMEOUT_S
         )
@@ -204,7 +205,7 @@ class MemoryClient:
         return await self._rest.call("GET", "/review", Review, params=query_params(query))
 
     async def settle(self, asked: Settlement, *, by: By = ANYONE) -> Settled:
-        return await self._writing.now("POST", "/review/settle", Settled, body=asked, headers=_said(by))
+        return await self._writing.now("POST", "/review/settle", Settled, body=asked, headers=said(by))
 
     async def empty_trash(self, query: TrashQuery) -> TrashReport:
         return await self._writing.now("POST", "/trash/empty", TrashReport, body=query, timeout_s=LONG_TIMEOUT_S)
@@ -226,7 +227,7 @@ class MemoryClient:
         return await self._rest.call("GET", "/stats", Stats, params=query_params(scope))
 
     async def purge(self, query: PurgeQuery, *, by: By = ANYONE) -> PurgeReport:
-        headers = _said(by)
+        headers = said(by)
         path = "/memories/purge"
         return await self._writing.now("POST", path, PurgeReport, body=query, headers=headers, timeout_s=LONG_TIMEOUT_S)
 
@@ -266,7 +267,7 @@ class MemoryClient:
             log = path.with_name(path.name + ".wal")  # what its program kept last may be there alone
             files += [log] if log.exists() else []
         sizes = [_readable_size(file) for file in files]
-        headers = {"Content-Type": media, "Content-Length": str(sum(sizes)), **_said(by)}
+        headers = {"Content-Type": media, "Content-Length": str(sum(sizes)), **said(by)}
         params = [(name, value) for name, value in query_params(query) if value]
         params += [("log_bytes", str(size)) for size in sizes[1:]]
         body = _chunks(files, sum(sizes), progress)
@@ -314,14 +315,6 @@ def _file_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"no room left to write {path}") from error
         raise InvalidError(f"cannot use {path}: {error.strerror}") from error
-
-
-def _said(by: By) -> dict[str, str]:
-    """What `by` says, as headers. The key is not among them: the server knows whose it is."""
-    ago = str(by.ago_s) if by.ago_s else None
-    named = {"X-Client-ID": by.client_id, "X-Reason": by.reason, "X-Written-Ago": ago}
-    said = {name: header_text(value) for name, value in named.items() if value is not None}
-    return said if by.request is None else said | {"Idempotency-Key": by.request}
 
 
 def _at(memory_id: str) -> str:

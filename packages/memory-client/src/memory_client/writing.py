@@ -13,10 +13,12 @@ import msgspec
 from memory_client.delivery import Courier, Queued
 from memory_client.errors import OutboxError
 from memory_client.outbox import KEY_HEADER, new_key, written
+from memory_client.target import header_text
 from memory_core.errors import UnavailableError
 
 if TYPE_CHECKING:
     from memory_client.rest import Rest
+    from memory_core.changes import By
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,3 +78,11 @@ class Writing:
             return await asyncio.to_thread(call, *args, **kwargs)
         except OutboxError as error:
             raise UnavailableError(str(error)) from error
+
+
+def said(by: "By") -> dict[str, str]:
+    """What `by` says, as headers. The key is not among them: the server knows whose it is."""
+    ago = str(by.ago_s) if by.ago_s else None
+    named = {"X-Client-ID": by.client_id, "X-Reason": by.reason, "X-Written-Ago": ago}
+    headers = {name: header_text(value) for name, value in named.items() if value is not None}
+    return headers if by.request is None else headers | {KEY_HEADER: by.request}

@@ -30,6 +30,7 @@ class Action(StrEnum):
     PURGE = "purge"
     UNDO = "undo"
     IMPORT = "import"
+    MOVE = "move"  # to another project, alone or with others
 
 
 class Quota(Struct, frozen=True, kw_only=True):
@@ -155,8 +156,8 @@ class UndoRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class UndoReport(Struct, frozen=True, kw_only=True):
     """`undone` memories are as they were before `action`; `sample` shows up to 20 of them.
 
-    `changed_since` are ids of the batch that somebody has changed meanwhile: those stay as they are. `batch_id` names
-    what was done now, for another undo.
+    `changed_since` are ids of the batch that somebody has changed meanwhile: those stay as they are. `aliases` are
+    names of projects that mean again what they meant before. `batch_id` names what was done now, for another undo.
     """
 
     action: Action
@@ -164,6 +165,7 @@ class UndoReport(Struct, frozen=True, kw_only=True):
     sample: tuple[Memory, ...]
     changed_since: tuple[str, ...]
     batch_id: str
+    aliases: tuple[str, ...] = ()
 
 
 class Pair(Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from memory_core.changes import (
     UndoReport,
     UndoRequest,
 )
+from memory_core.projects import MoveQuery, MoveReport, NewAlias, ProjectInfo, ProjectList, ProjectMerge
 from memory_core.types import (
     BackfillReport,
     Context,
@@ -122,6 +123,37 @@ class Memories(Protocol):
 
     async def purge(self, query: PurgeQuery, *, by: By = ANYONE) -> PurgeReport:
         """Move every memory that fits to the trash, as one batch; on a dry run only say which."""
+        ...
+
+    async def projects(self) -> ProjectList:
+        """Every project that has memories or aliases, with how many."""
+        ...
+
+    async def alias(self, new: NewAlias, *, by: By = ANYONE) -> ProjectInfo:
+        """Whoever names `new.alias` means `new.project_id` from now on, in whatever is asked or kept.
+
+        An alias of an alias is one of what that means. Raises ConflictError for a name that means another project, for
+        one that has memories of its own, which are to be merged, and for one that would mean itself.
+        """
+        ...
+
+    async def unalias(self, alias: str, *, by: By = ANYONE) -> ProjectInfo:
+        """The name means itself again; what was kept under it stays in the project that it meant, which this returns.
+
+        Raises NotFoundError for a name that is no alias.
+        """
+        ...
+
+    async def merge_projects(self, asked: ProjectMerge, *, by: By = ANYONE) -> MoveReport:
+        """Move all of one project to another, the trash too, as one batch; on a dry run only say what.
+
+        `undo` of the batch brings them back, and takes the alias away that was made. Raises ConflictError where the
+        source is an alias, unless the target is the project that has it: that one takes the name.
+        """
+        ...
+
+    async def move(self, query: MoveQuery, *, by: By = ANYONE) -> MoveReport:
+        """Give every memory that fits another project, as one batch; on a dry run only say which."""
         ...
 
     async def backfill(self) -> BackfillReport:

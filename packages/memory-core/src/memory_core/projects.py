@@ -61,9 +61,9 @@ class ProjectMerge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class MoveQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which memories become memories of the project `to` (null: of no project): those of `memory_ids`, or of the scope.
+    """Which memories become memories of the project `to` (null: of no project): those of the scope.
 
-    At least one of the two must be set.
+    With `memory_ids`, only those of them. At least one filter must be set.
     """
 
     to: str | None
@@ -80,12 +80,16 @@ class MoveQuery(Scope, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class MoveReport(Struct, frozen=True, kw_only=True):
     """`matched` memories fit; `moved` of them changed their project (0 on a dry run); `sample` shows up to 20.
 
-    `batch_id` names what was done, for `undo`; `alias` is the name that means the other project from now on.
+    `in_trash` of those that fit lie in the trash. For `clashes` topics the other project has a memory too: both stay as
+    they are, and what comes with that topic_key updates the older one. `batch_id` names what was done, for `undo`;
+    `alias` is the name that means the other project from now on.
     """
 
     dry_run: bool
     matched: int
     moved: int
     sample: tuple[Memory, ...] = ()
+    in_trash: int = 0
+    clashes: int = 0
     batch_id: str | None = None
     alias: str | None = None

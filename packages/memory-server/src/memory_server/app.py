@@ -38,6 +38,7 @@ from memory_server.meters import Meters
 from memory_server.metrics import CountedBackups, MetricsRoutes
 from memory_server.openapi import Documented
 from memory_server.problems import HttpError, ProblemMiddleware, method_not_allowed, no_route, response_of
+from memory_server.projects import ProjectRoutes
 from memory_server.rest import Rest, clear_transfers
 from memory_server.served import ServedMiddleware
 from memory_server.settings import ServerSettings
@@ -150,7 +151,8 @@ def create_app(
     admin += KeyRoutes(keyring, max_body_bytes=settings.max_body_bytes).routes()
     if oauth is not None:
         admin += oauth.admin_routes()
-    rows = [*rest.routes(), *health.routes(), *metrics.routes(), *admin]
+    projects = ProjectRoutes(memories, max_body_bytes=settings.max_body_bytes)
+    rows = [*rest.routes(), *projects.routes(), *health.routes(), *metrics.routes(), *admin]
     app = Documented(rows, doors=doors, lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))

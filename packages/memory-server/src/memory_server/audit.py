@@ -32,6 +32,7 @@ _NAMED = (
     "memory_id", "batch_id", "keep", "other", "decision", "name", "project_id", "global_search", "memory_type",
     "client_id", "session_id", "older_than_days", "created_before", "created_after", "dry_run", "embedder", "format",
     "revision", "verify", "integrity", "scope", "projects", "expires_at", "max_memories", "max_bytes",
+    "alias", "source", "target", "to", "memory_ids",
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     dry_run: bool | UnsetType = UNSET
     matched: int | UnsetType = UNSET
     purged: int | UnsetType = UNSET
+    moved: int | UnsetType = UNSET
     removed: int | UnsetType = UNSET
     undone: int | UnsetType = UNSET
     imported: int | UnsetType = UNSET

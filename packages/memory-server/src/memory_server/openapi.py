@@ -45,6 +45,8 @@ _EXAMPLES: dict[str, Json] = {
     "UndoRequest": {"batch_id": "purge-1f2e3d4c5b6a"},
     "Settlement": {"keep": "1a2b3c4d", "other": "5e6f7a8b", "decision": "merge", "content": "We deploy on Fridays"},
     "TrashQuery": {"older_than_days": 7, "dry_run": True},
+    "ProjectMerge": {"source": "github.com/acme/old-name", "target": "github.com/acme/site", "dry_run": True},
+    "MoveQuery": {"to": "github.com/acme/site", "memory_ids": ["1a2b3c4d"], "dry_run": True},
     "PurgeQuery": {"project_id": "github.com/acme/site", "older_than_days": 365, "dry_run": True},
 }
 

@@ -10,7 +10,7 @@ from memory_core import checks
 from memory_core.changes import History, Review, ReviewQuery
 from memory_core.engine import context, ids
 from memory_core.engine.changing import outside_trash
-from memory_core.engine.moving import Moving
+from memory_core.engine.naming import Naming
 from memory_core.engine.ports import ModelChangedError, QueryVector, Rows
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
 from memory_core.engine.transfer import Files
@@ -40,7 +40,7 @@ PATIENCE_S = 2.0
 _CONSIDERED_FOR_CONTEXT = 500
 
 
-class Asking(Moving):
+class Asking(Naming):
     def __init__(self, store: Rows, means: Means, files: Files, searcher: Searcher, *, patience_s: float) -> None:
         super().__init__(store, means, files)
         self._searcher = searcher
@@ -107,6 +107,7 @@ class Asking(Moving):
     async def context(self, query: ContextQuery) -> Context:
         """Waits for no model: a session that starts must not be kept waiting."""
         _refuse_trash(query)
+        query = self._names.scope(query)  # the answer names its project
         text = (query.query or "").strip()
         if not text:
             return await self._seen(lambda at: self._context(at(query), query.as_of or self._clock()))
@@ -150,7 +151,7 @@ class Asking(Moving):
 
     async def review(self, query: ReviewQuery) -> Review:
         def read(_: Sight) -> Review:
-            projects = (query.project_id,) if isinstance(query.project_id, str) else None
+            projects = self._names.all([query.project_id]) if isinstance(query.project_id, str) else None
             waiting, pairs = self._store.pairs(projects, limit=query.limit)
             due, overdue = self._store.overdue(projects, self._clock(), limit=query.limit)
             return Review(open=waiting, due=due, pairs=tuple(pairs), overdue=tuple(overdue))

@@ -76,7 +76,8 @@ class Moving(Writing):
         report = ImportReport(imported=0, unchanged=0, dry_run=query.dry_run)
         forecast = transfer.Forecast(self._store, query)
         async for batch in self._incoming(path, query, remarks.append):
-            report = transfer.together(report, await self._threads.read(forecast.of, batch))
+            placed = transfer.named(batch, self._names)
+            report = transfer.together(report, await self._threads.read(forecast.of, placed))
         await self._threads.read(refuse_growth, self._store, by, forecast.growth)
         return replace(report, remarks=tuple(remarks))
 
@@ -88,6 +89,7 @@ class Moving(Writing):
             yield batch
 
     def _take_in(self, batch: transfer.Incoming, done_as: Act, query: ImportQuery, by: By) -> ImportReport:
+        batch = transfer.named(batch, self._names)  # here, because names may have changed since it was read
         if by.quota is not None:  # other requests of the key may have had their turn since the forecast
             once_more = transfer.Forecast(self._store, query)
             once_more.of(batch)

@@ -198,6 +198,50 @@ class Counts(Struct, frozen=True, kw_only=True):
     by_project: dict[str, int]
 
 
+class KeptProject(Struct, frozen=True, kw_only=True):
+    """A project of which there are memories, be they in the trash; `memories` of them are here.
+
+    `updated_at` is of the one outside the trash that changed last.
+    """
+
+    project_id: str
+    memories: int
+    updated_at: datetime | None
+
+
+class AliasChange(Struct, frozen=True, kw_only=True):
+    """Which project a name meant before and after; null: itself."""
+
+    alias: str
+    before: str | None
+    after: str | None
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """Which memories are to go to the project `to`: those of the scope, with that text, and of these ids alone.
+
+    `whole`: what is in the trash or superseded, too. What is there already is none of them.
+    """
+
+    to: str | None
+    scope: Scope
+    content_contains: str | None = None
+    memory_ids: tuple[str, ...] | None = None
+    whole: bool = False
+
+
+class Movable(Struct, frozen=True, kw_only=True):
+    """What a selection means: how many in all, how many of these in the trash, and the newest of them.
+
+    Of `clashes` topics the other project would then have more than one memory.
+    """
+
+    matched: int
+    in_trash: int
+    clashes: int
+    sample: tuple[Memory, ...]
+
+
 class Usage(Struct, frozen=True, kw_only=True):
     """What is kept for a key: the memories that it created and that are not in the trash, and the bytes of their text.
 
@@ -272,7 +316,30 @@ class Transaction(Protocol):
     def trash(self, memory_ids: Sequence[str], act: Act) -> None: ...
 
     def revert(self, numbers: Mapping[str, int], act: Act) -> None:
-        """The kept state of that number becomes the next state of each memory, without an end that has passed."""
+        """The kept state of that number becomes the next state of each memory, without an end that has passed.
+
+        What was of a project whose name is an alias by now is of the one that it means.
+        """
+        ...
+
+    def projects(self) -> list[KeptProject]:
+        """As `Rows` says, also for the next and for `movable`."""
+        ...
+
+    def aliases(self) -> Mapping[str, str]: ...
+
+    def named_by(self, batch_id: str) -> list[AliasChange]:
+        """Which names the batch gave another meaning."""
+        ...
+
+    def name(self, meanings: Mapping[str, str | None], act: Act) -> None:
+        """From now on each alias means that project (null: itself), which is no alias. `act` names a batch."""
+        ...
+
+    def movable(self, selection: Selection, *, sample: int) -> Movable: ...
+
+    def move(self, selection: Selection, act: Act) -> int:
+        """How many those were. Nothing but the project changes: words and vectors stay."""
         ...
 
     def lain_since(self, before: datetime, *, sample: int) -> tuple[list[str], list[Memory]]:
@@ -363,6 +430,19 @@ class Rows(Protocol):
     def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
         """How many fit, and the newest of them. `content_contains` is no pattern, and has no case."""
         ...
+
+    def projects(self) -> list[KeptProject]:
+        """By name."""
+        ...
+
+    def aliases(self) -> Mapping[str, str]:
+        """Names that mean a project of another name. No memory is of a project that is one, except in the past.
+
+        As of a moment, what was kept under a name that is an alias now is of the project that it means.
+        """
+        ...
+
+    def movable(self, selection: Selection, *, sample: int) -> Movable: ...
 
     def history(self, memory_id: str) -> list[Revision]:
         """The latest first; none where there is no such memory."""

@@ -21,6 +21,7 @@ from memory_core.engine.catalog import NO_EMBEDDER, NOTE, Catalog, listed
 from memory_core.engine.doctor import StoreDoctor, Ward
 from memory_core.engine.embedding import EmbeddingQueue
 from memory_core.engine.fusion import Ranking
+from memory_core.engine.names import Names
 from memory_core.engine.once import REMEMBERED
 from memory_core.engine.ports import ModelChangedError, Store
 from memory_core.engine.reach.memories import Reached
@@ -70,7 +71,7 @@ class MemoryService(Asking):
         secrets: SecretPolicy = SecretPolicy.REDACT,
     ) -> None:
         searcher = Searcher(store, ranking or Ranking(), clock, reranking, observer)
-        means = Means(embeddings, clock, new_id, secrets, Threads())
+        means = Means(embeddings, clock, new_id, secrets, Threads(), Names(store.aliases()))
         super().__init__(store, means, files, searcher, patience_s=patience_s)
         self._kept = store
         self._trash_days = trash_days
@@ -94,8 +95,8 @@ class MemoryService(Asking):
         self.watch = EngineWatch(store, embeddings, reranking)
 
     def within(self, projects: Sequence[str]) -> Memories:
-        """All of this as far as these projects go ("" for memories of no project)."""
-        reach = Reach(tuple(projects))
+        """All of this as far as these projects go ("" for memories of no project), under whichever of their names."""
+        reach = Reach(tuple(projects), self._names)
         rows = ReachedRows(self._kept, reach)
         searcher = structs.replace(self._searcher, store=rows)
         return Reached(rows, self._means, self._files, searcher, reach=reach, patience_s=self._patience_s)

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from memory_core.changes import Revision
 from memory_core.engine import lexical
+from memory_core.engine.names import Names
 from memory_core.engine.ports import Act, EmbeddedEntry, ModelIdentity, Past, Rows, Usage, Vectors
 from memory_core.engine.redaction.vetting import Vetting
 from memory_core.memories import Progress
@@ -45,6 +46,14 @@ def incoming(batches: Iterator[list[EmbeddedEntry]], query: ImportQuery, vetting
         cleared = [vetting.entry(each) for each in placed]
         redacted = frozenset(entry.memory.id for entry, kinds in cleared if kinds)
         yield Incoming([entry for entry, _ in cleared], redacted, vetting)
+
+
+def named(batch: Incoming, names: Names) -> Incoming:
+    """The same in the projects that the names in it mean; of the past, each state keeps the name that it had."""
+    if not names.known:
+        return batch
+    entries = [structs.replace(each, memory=names.memory(each.memory)) for each in batch.entries]
+    return batch._replace(entries=entries)
 
 
 def take_in(

@@ -3,16 +3,16 @@
 A change that was made as one with others (a merge, a memory that superseded another) is taken back with them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import structs
 
 from memory_core.changes import Action, By, Revision, UndoReport
-from memory_core.engine import ids, lexical
+from memory_core.engine import ids, lexical, renaming
 from memory_core.engine.changing import act, new_batch
 from memory_core.engine.ports import Latest, Transaction
-from memory_core.errors import NotFoundError
+from memory_core.errors import ConflictError, NotFoundError
 from memory_core.types import Memory
 
 _SAMPLE = 20
@@ -27,17 +27,19 @@ def undo_change(tx: Transaction, memory_id: str, by: By, now: datetime) -> UndoR
     done = next(undone, latest.action)
     if latest.batch_id is not None and done in _AS_ONE:
         return undo_batch(tx, latest.batch_id, by, now)
+    _refuse_renamed(tx, latest)
     return _undo(tx, [latest], latest.action, (), by, now)
 
 
 def undo_batch(tx: Transaction, batch_id: str, by: By, now: datetime) -> UndoReport:
     """All of it that nobody has changed since."""
     latest, changed = tx.latest_of_batch(batch_id), tx.changed_since(batch_id)
-    if not (latest or changed):
+    meanings = renaming.taken_back(tx, batch_id)
+    if not (latest or changed or tx.named_by(batch_id)):
         raise NotFoundError(f"there is no batch {batch_id!r}; `purge` and `undo` name theirs, `history` shows them")
-    if not latest:
+    if not (latest or meanings):
         raise NotFoundError(f"all that {batch_id} did has been changed since; `history` of a memory shows how")
-    return _undo(tx, latest, latest[0].action, changed, by, now)
+    return _undo(tx, latest, latest[0].action if latest else Action.MOVE, changed, by, now, meanings)
 
 
 def undo_last(tx: Transaction, by: By, now: datetime) -> UndoReport:
@@ -65,7 +67,9 @@ def restore(tx: Transaction, memory_id: str, revision: int | None, by: By, now: 
         return memory
     state = _state(tx.history(memory_id), memory_id, revision)
     if state.deleted_at is not None:
-        return tx.change(memory_id, lambda _: lexical.entry(_here(state, now)), done)
+        project_id = state.project_id and tx.aliases().get(state.project_id, state.project_id)
+        back = structs.replace(_here(state, now), project_id=project_id)
+        return tx.change(memory_id, lambda _: lexical.entry(back), done)
     tx.revert({memory_id: revision}, done)
     return tx.get(memory_id)
 
@@ -83,18 +87,41 @@ def _here(memory: Memory, now: datetime) -> Memory:
     return structs.replace(memory, deleted_at=None, expires_at=None if over else memory.expires_at)
 
 
+def _refuse_renamed(tx: Transaction, latest: Latest) -> None:
+    """It cannot go back alone to a project whose name means the one where it is."""
+    if latest.action is not Action.MOVE:
+        return
+    former = next((one.memory.project_id for one in tx.history(latest.memory_id)[1:]), None)
+    if former is not None and former in tx.aliases():
+        raise ConflictError(
+            f"{ids.short(latest.memory_id)} came with all of {former}, a name that means its project now; "
+            f"undo the batch {latest.batch_id}, which takes all of them back"
+        )
+
+
 def _undo(
-    tx: Transaction, latest: Sequence[Latest], action: Action, changed: Sequence[str], by: By, now: datetime
+    tx: Transaction,
+    latest: Sequence[Latest],
+    action: Action,
+    changed: Sequence[str],
+    by: By,
+    now: datetime,
+    meanings: Mapping[str, str | None] | None = None,
 ) -> UndoReport:
     done = act(Action.UNDO, now, by, new_batch(Action.UNDO))
+    if meanings:
+        tx.name(meanings, done)  # first: it says where those belong that go back
     tx.revert({one.memory_id: one.revision - 1 for one in latest if one.has_former}, done)
     # What had no state before was not here.
     begun = [one.memory_id for one in latest if not one.has_former]
     tx.trash([memory.id for memory in tx.among(begun) if memory.deleted_at is None], done)
+    if meanings:
+        renaming.refuse_mixed(tx)
     return UndoReport(
         action=action,
         undone=len(latest),
         sample=tuple(tx.get(one.memory_id) for one in latest[:_SAMPLE]),
         changed_since=tuple(changed),
         batch_id=done.batch_id or "",
+        aliases=tuple(sorted(meanings or ())),
     )

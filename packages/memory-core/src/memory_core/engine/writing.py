@@ -26,6 +26,7 @@ from memory_core.engine.alikes import Alikes, with_arrived
 from memory_core.engine.arriving import Arrival
 from memory_core.engine.changing import Changes
 from memory_core.engine.embedding import EmbeddingQueue
+from memory_core.engine.names import Names
 from memory_core.engine.once import once
 from memory_core.engine.ports import ModelChangedError, QueryVector, Rows, Transaction
 from memory_core.engine.redaction.vetting import Vetting
@@ -60,6 +61,7 @@ class Means(NamedTuple):
     new_id: Callable[[], str]
     secrets: SecretPolicy
     threads: Threads
+    names: Names
 
 
 class Writing:
@@ -73,6 +75,7 @@ class Writing:
         self._alikes = Alikes(store)
         self._vetting = Vetting(means.secrets)
         self._arrivals = means.threads.arrivals
+        self._names = means.names
 
     async def add(self, new: NewMemory, *, by: By = ANYONE) -> Kept:
         if by.client_id is None:
@@ -80,7 +83,7 @@ class Writing:
         # Before anything is made of it: vectors, repeats and the answer that is kept know of no secret either.
         new, redacted = self._vetting.new(new)
         by = self._vetting.by(by)
-        memory = self._changes.born(new, ago_s=by.ago_s)
+        memory = self._names.memory(self._changes.born(new, ago_s=by.ago_s))
         vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
         with self._arrivals.looking() as began:
             # What is like it is not looked for in the thread that writes: all others would wait for that.
@@ -101,6 +104,7 @@ class Writing:
         by: By,
         redacted: tuple[str, ...],
     ) -> Kept:
+        memory = self._names.memory(memory)  # once more: it may have been renamed since
         alike = with_arrived(found.alike, memory, vector, arrived)
 
         def work(tx: Transaction) -> Kept:
@@ -126,7 +130,8 @@ class Writing:
         cleared, redacted = self._vetting.patch(patch)
 
         def work(tx: Transaction, whole: str, by: By) -> Updated:
-            return Updated(**structs.asdict(self._changes.update(tx, whole, cleared, by)), redacted=redacted)
+            changed = self._changes.update(tx, whole, self._names.patch(cleared), by)
+            return Updated(**structs.asdict(changed), redacted=redacted)
 
         return await self._done_to(memory_id, by, ("update", cleared), Updated, work)
 
@@ -150,7 +155,7 @@ class Writing:
                 return undoing.undo_batch(tx, asked.batch_id, by, self._clock())
             return undoing.undo_last(tx, by, self._clock())
 
-        return await self._done(by, ("undo", asked), UndoReport, work)
+        return await self._done(by, ("undo", asked), UndoReport, work, renames=True)
 
     async def settle(self, asked: Settlement, *, by: By = ANYONE) -> Settled:
         cleared, redacted = self._vetting.settlement(asked)
@@ -169,7 +174,10 @@ class Writing:
             )
             return PurgeReport(dry_run=True, matched=matched, purged=0, sample=tuple(sample))
         return await self._done(
-            by, ("purge", query), PurgeReport, lambda tx, by: self._changes.purge(tx, scope, contains, by)
+            by,
+            ("purge", query),
+            PurgeReport,
+            lambda tx, by: self._changes.purge(tx, self._names.scope(scope), contains, by),
         )
 
     async def _done_to(
@@ -186,11 +194,31 @@ class Writing:
         """
         return await self._done(by, (*asked, memory_id), kind, lambda tx, by: work(tx, self._resolve(memory_id), by))
 
-    async def _done(self, by: By, asked: tuple[object, ...], kind: type[T], work: Callable[[Transaction, By], T]) -> T:
+    async def _done(
+        self,
+        by: By,
+        asked: tuple[object, ...],
+        kind: type[T],
+        work: Callable[[Transaction, By], T],
+        *,
+        renames: bool = False,
+    ) -> T:
+        """`renames`: names of projects may mean others afterwards."""
         by = self._vetting.by(by)
 
         def done() -> T:
-            return once(self._store, by, asked, kind, self._timely(lambda tx: work(tx, by)), at=self._clock())
+            known = self._names.known
+
+            def named(tx: Transaction) -> T:
+                nonlocal known
+                answer = work(tx, by)
+                if renames:
+                    known = tx.aliases()
+                return answer
+
+            answer = once(self._store, by, asked, kind, self._timely(named), at=self._clock())
+            self._names.known = known  # in the thread of every write, so none is kept under a name that is over
+            return answer
 
         result = await self._threads.write(done)
         self._embeddings.notify()
@@ -206,20 +234,26 @@ class Writing:
         return done if self._is_due() else work
 
     async def _seen(self, question: Callable[[Sight], T]) -> T:
-        """Ask the store; `question` is given how to look at a scope, so that nothing is seen whose time is over."""
+        """Ask the store; `question` is given how to look at a scope: by what its names mean, without what is over."""
         return await self._threads.read(lambda: question(self._sight()))
 
     def _sight(self) -> Sight:
         """As things are, once what is over has gone to the trash; where the disk takes no writes, as of now."""
         if not self._is_due():
-            return _as_it_is
+            return self._names.scope
         try:
             with self._store.transaction() as tx:
                 self._changes.expire(tx)
         except (StorageFullError, UnavailableError) as refusal:
             _log.warning("what has expired is hidden, and goes to the trash later: %s", refusal)
-            return _as_of(self._clock())
-        return _as_it_is
+            return self._as_of(self._clock())
+        return self._names.scope
+
+    def _as_of(self, now: datetime) -> Sight:
+        def look(scope: ScopeT, /) -> ScopeT:
+            return self._names.scope(structs.replace(scope, as_of=scope.as_of or now))
+
+        return look
 
     def _is_due(self) -> bool:
         due = self._store.next_expiry()
@@ -241,17 +275,6 @@ def _still_here(tx: Transaction, alike: Sequence[Alike]) -> Sequence[Alike]:
         return alike
     here = {memory.id for memory in tx.among([one.memory_id for one in alike]) if memory.deleted_at is None}
     return [one for one in alike if one.memory_id in here]
-
-
-def _as_it_is(scope: ScopeT, /) -> ScopeT:
-    return scope
-
-
-def _as_of(now: datetime) -> Sight:
-    def look(scope: ScopeT, /) -> ScopeT:
-        return structs.replace(scope, as_of=scope.as_of or now)
-
-    return look
 
 
 def _purged_scope(query: PurgeQuery, now: datetime) -> Scope:

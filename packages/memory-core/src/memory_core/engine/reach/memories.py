@@ -12,6 +12,7 @@ from memory_core.engine.reach.reach import Reach, refuse
 from memory_core.engine.searching import Searcher
 from memory_core.engine.transfer import Files, Incoming
 from memory_core.engine.writing import Means
+from memory_core.projects import MoveReport, NewAlias, ProjectInfo, ProjectMerge
 from memory_core.types import (
     BackfillReport,
     EmbeddingStatus,
@@ -67,6 +68,15 @@ class Reached(Asking):
         return structs.replace(status, pending=waiting, failed=0, next=following)
 
     async def empty_trash(self, query: TrashQuery) -> TrashReport:  # noqa: ARG002 - refused, whatever is asked
+        refuse()
+
+    async def alias(self, new: NewAlias, *, by: By = ANYONE) -> ProjectInfo:  # noqa: ARG002 - as above
+        refuse()
+
+    async def unalias(self, alias: str, *, by: By = ANYONE) -> ProjectInfo:  # noqa: ARG002 - as above
+        refuse()
+
+    async def merge_projects(self, asked: ProjectMerge, *, by: By = ANYONE) -> MoveReport:  # noqa: ARG002 - as above
         refuse()
 
     async def backfill(self) -> BackfillReport:

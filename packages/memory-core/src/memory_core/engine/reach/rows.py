@@ -13,10 +13,13 @@ from memory_core.engine.ports import (
     Counts,
     EmbeddedEntry,
     Entry,
+    KeptProject,
     ModelIdentity,
+    Movable,
     Past,
     Probe,
     Rows,
+    Selection,
     Transaction,
     Usage,
     Vectors,
@@ -69,6 +72,15 @@ class ReachedRows:
 
     def matching(self, scope: Scope, *, content_contains: str | None, limit: int) -> tuple[int, list[Memory]]:
         return self._whole.matching(self._reach.narrowed(scope), content_contains=content_contains, limit=limit)
+
+    def projects(self) -> list[KeptProject]:
+        return [each for each in self._whole.projects() if self._reach.holds(each.project_id)]
+
+    def aliases(self) -> Mapping[str, str]:
+        return self._reach.aliases(self._whole.aliases())
+
+    def movable(self, selection: Selection, *, sample: int) -> Movable:
+        return self._whole.movable(self._reach.selected(selection), sample=sample)
 
     def history(self, memory_id: str) -> list[Revision]:
         self.get(memory_id, trashed=None)

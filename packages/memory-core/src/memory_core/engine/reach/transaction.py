@@ -5,7 +5,18 @@ from datetime import datetime
 
 from memory_core.changes import Action, Alike, Revision
 from memory_core.engine import ids
-from memory_core.engine.ports import Act, Answer, Entry, Latest, Transaction, Usage
+from memory_core.engine.ports import (
+    Act,
+    AliasChange,
+    Answer,
+    Entry,
+    KeptProject,
+    Latest,
+    Movable,
+    Selection,
+    Transaction,
+    Usage,
+)
 from memory_core.engine.reach.reach import Reach, refuse, unknown
 from memory_core.errors import NotFoundError
 from memory_core.types import Memory, Scope
@@ -84,6 +95,28 @@ class ReachedTransaction:
             if all(one.revision != number for one in self.history(memory_id)):
                 raise NotFoundError(f"memory {ids.short(memory_id)} has no revision {number} to go back to")
         self._whole.revert(numbers, act)
+
+    def projects(self) -> list[KeptProject]:
+        return [each for each in self._whole.projects() if self._reach.holds(each.project_id)]
+
+    def aliases(self) -> Mapping[str, str]:
+        """Of all projects: a name means the same for everyone. Nobody is told of it."""
+        return self._whole.aliases()
+
+    def named_by(self, batch_id: str) -> list[AliasChange]:
+        """Of a batch that concerns the key, because memories of it are within: that one is not for it to take back."""
+        if self._whole.named_by(batch_id) and (self.latest_of_batch(batch_id) or self.changed_since(batch_id)):
+            refuse()
+        return []
+
+    def name(self, meanings: Mapping[str, str | None], act: Act) -> None:  # noqa: ARG002
+        refuse()
+
+    def movable(self, selection: Selection, *, sample: int) -> Movable:
+        return self._whole.movable(self._reach.selected(selection), sample=sample)
+
+    def move(self, selection: Selection, act: Act) -> int:
+        return self._whole.move(self._reach.selected(selection), act)
 
     def lain_since(self, before: datetime, *, sample: int) -> tuple[list[str], list[Memory]]:  # noqa: ARG002
         refuse()

@@ -81,6 +81,9 @@ DEAD_LINKS = """
 SELECT count(*) FROM links WHERE newer NOT IN (SELECT id FROM memories) OR older NOT IN (SELECT id FROM memories)
 """
 DEAD_UNCOMPARED = "SELECT count(*) FROM uncompared WHERE id NOT IN (SELECT id FROM memories)"
+# Whoever says such a name would get another answer each time that it is looked up, or none.
+ALIASES_OF_ALIASES = "SELECT count(*) FROM project_aliases WHERE project_id IN (SELECT alias FROM project_aliases)"
+UNDER_AN_ALIAS = "SELECT count(*) FROM memories WHERE project_id IN (SELECT alias FROM project_aliases)"
 CONTENTS = """
 SELECT id, content, content_digest FROM memories UNION ALL SELECT id, content, content_digest FROM revisions
 """
@@ -97,6 +100,8 @@ QUESTIONS: _Questions = {
     "histories whose memory is gone": (LASTING, WITHOUT_MEMORY),
     "memories whose states do not follow one another in time": (FlawKind.NOTED, UNCHAINED),
     "memories superseded by one that is gone": (FlawKind.NOTED, SUPERSEDED_BY_NOTHING),
+    "names of projects that mean another alias": (LASTING, ALIASES_OF_ALIASES),
+    "memories of a project whose name means another one": (LASTING, UNDER_AN_ALIAS),
 }
 OF_THE_QUEUE: _Questions = {
     "entries of the embedding queue for what has no need of it": (REPAIRABLE, QUEUED_IN_VAIN),

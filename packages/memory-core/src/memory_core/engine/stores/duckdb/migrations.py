@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 from msgspec import Struct
 
-from memory_core.engine.stores.duckdb.schema import SCHEMA_1, SCHEMA_2, SCHEMA_3
+from memory_core.engine.stores.duckdb.schema import SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4
 from memory_core.errors import UnavailableError
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ MIGRATIONS = (
     Migration(version=1, name="memories, postings and models", statements=SCHEMA_1),
     Migration(version=2, name="models that follow one another, notes", statements=SCHEMA_2),
     Migration(version=3, name="revisions, links between memories, answers to requests", statements=SCHEMA_3),
+    Migration(version=4, name="other names of projects", statements=SCHEMA_4),
 )
 
 HISTORY = """

@@ -115,3 +115,19 @@ SCHEMA_3 = (
     # Memories that could not be compared by meaning when they came.
     "CREATE TABLE uncompared (id VARCHAR NOT NULL)",
 )
+
+SCHEMA_4 = (
+    # Names that mean another project: one that is no alias itself. No memory has such a name for its project.
+    """
+    CREATE TABLE project_aliases (
+        alias VARCHAR PRIMARY KEY, project_id VARCHAR NOT NULL, made_at TIMESTAMP NOT NULL, batch_id VARCHAR NOT NULL
+    )
+    """,
+    # What a name meant before and after each change of that; NULL: itself.
+    """
+    CREATE TABLE alias_changes (
+        batch_id VARCHAR NOT NULL, alias VARCHAR NOT NULL, before VARCHAR, after VARCHAR,
+        changed_at TIMESTAMP NOT NULL, action VARCHAR NOT NULL, by_key VARCHAR, by_client VARCHAR, reason VARCHAR
+    )
+    """,
+)

@@ -29,19 +29,25 @@ _COMPARED = {
     "min_quality": "quality_score >= $min_quality",
 }
 OF_PROJECTS = "($projects IS NULL OR coalesce(project_id, '') IN (SELECT unnest($projects::VARCHAR[])))"
-# The states of one moment: at most one of each memory.
+# The states of one moment: at most one of each memory. Of projects as they are named now: what was kept under a name
+# that means another one since is of that.
 _STATES = """(
-    SELECT * FROM memories WHERE changed_at <= $as_of
-    UNION ALL BY NAME
-    SELECT * EXCLUDE (valid_to) FROM revisions WHERE changed_at <= $as_of AND valid_to > $as_of
+    SELECT known.* REPLACE (coalesce(meant.project_id, known.project_id) AS project_id) FROM (
+        SELECT * FROM memories WHERE changed_at <= $as_of
+        UNION ALL BY NAME
+        SELECT * EXCLUDE (valid_to) FROM revisions WHERE changed_at <= $as_of AND valid_to > $as_of
+    ) AS known LEFT JOIN project_aliases AS meant ON meant.alias = known.project_id
 ) AS states"""
 _NOW = "memories"
 _JOINED = {TagsMatch.ANY: " OR ", TagsMatch.ALL: " AND "}
 
 
-def condition(scope: Scope) -> Condition:
-    """What a row must fulfil to be in `scope`. The time span includes its beginning and excludes its end."""
-    clauses = [*_lifecycle(scope)]
+def condition(scope: Scope, *, whole: bool = False) -> Condition:
+    """What a row must fulfil to be in `scope`. The time span includes its beginning and excludes its end.
+
+    `whole`: in the trash, superseded or neither.
+    """
+    clauses = ["true"] if whole else [*_lifecycle(scope)]
     values: dict[str, Any] = {} if scope.as_of is None else {"as_of": to_timestamp(scope.as_of)}
     if not scope.global_search and scope.project_id is not UNSET:
         clauses.append(_project(scope))

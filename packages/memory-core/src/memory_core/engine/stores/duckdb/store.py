@@ -20,10 +20,13 @@ from memory_core.engine.ports import (
     EmbeddedEntry,
     Entry,
     KeptModel,
+    KeptProject,
     ModelIdentity,
+    Movable,
     Past,
     Pending,
     Probe,
+    Selection,
     StoreOptions,
     Usage,
     Vectors,
@@ -48,6 +51,7 @@ from memory_core.engine.stores.duckdb import (
     upgrade,
     writes,
 )
+from memory_core.engine.stores.duckdb import projects as naming
 from memory_core.engine.stores.duckdb import vectors as embeddings
 from memory_core.engine.stores.duckdb.database import Database
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS, FoundingStoreError, Migration
@@ -140,6 +144,18 @@ class DuckDBStore:
         with self._db.read() as cursor:
             where = reads.purgeable(_scope(scope, trashed=False), content_contains)
             return reads.matching(cursor, where, limit=limit)
+
+    def projects(self) -> list[KeptProject]:
+        with self._db.read() as cursor:
+            return naming.projects(cursor)
+
+    def aliases(self) -> dict[str, str]:
+        with self._db.read() as cursor:
+            return naming.aliases(cursor)
+
+    def movable(self, selection: Selection, *, sample: int) -> Movable:
+        with self._db.read() as cursor:
+            return naming.movable(cursor, selection, sample=sample)
 
     def history(self, memory_id: str) -> list[Revision]:
         with self._db.read() as cursor:

@@ -6,8 +6,9 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from memory_core.changes import Alike, Revision
-from memory_core.engine.ports import Act, Answer, Entry, Latest, Usage
+from memory_core.engine.ports import Act, AliasChange, Answer, Entry, KeptProject, Latest, Movable, Selection, Usage
 from memory_core.engine.stores.duckdb import answers, links, reads, removal, revisions, writes
+from memory_core.engine.stores.duckdb import projects as naming
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.scope import Condition
 from memory_core.types import Memory, Scope
@@ -63,6 +64,24 @@ class DuckDBTransaction:
     def revert(self, numbers: Mapping[str, int], act: Act) -> None:
         if numbers:
             writes.revert(self._cursor, numbers, act)
+
+    def projects(self) -> list[KeptProject]:
+        return naming.projects(self._cursor)
+
+    def aliases(self) -> dict[str, str]:
+        return naming.aliases(self._cursor)
+
+    def named_by(self, batch_id: str) -> list[AliasChange]:
+        return naming.named_by(self._cursor, batch_id)
+
+    def name(self, meanings: Mapping[str, str | None], act: Act) -> None:
+        naming.name(self._cursor, meanings, act)
+
+    def movable(self, selection: Selection, *, sample: int) -> Movable:
+        return naming.movable(self._cursor, selection, sample=sample)
+
+    def move(self, selection: Selection, act: Act) -> int:
+        return writes.move(self._cursor, naming.chosen(selection), act)
 
     def remove(self, memory_ids: Sequence[str]) -> None:
         if memory_ids:

@@ -52,16 +52,19 @@ _ACTED = (
     "by_key = $by_key, by_client = $by_client, reason = $reason, batch_id = $batch_id"
 )
 TRASH = f"UPDATE memories SET deleted_at = $changed_at, {_ACTED} WHERE id IN (SELECT id FROM {{scope}}) RETURNING doc"
-_FORMER = ", ".join(
-    f"{name} = former.{name}" for name in _TYPES if name not in ("id", "expires_at", "revision", *_OF_THE_ACT)
-)
-# What had an end that has passed comes back without it: else it would leave again at once.
+MOVE = f"UPDATE memories SET project_id = $moved_to, {_ACTED} WHERE id IN (SELECT id FROM {{scope}})"
+_NOT_FORMER = ("id", "project_id", "expires_at", "revision", *_OF_THE_ACT)
+_FORMER = ", ".join(f"{name} = former.{name}" for name in _TYPES if name not in _NOT_FORMER)
+# What had an end that has passed comes back without it: else it would leave again at once. What was of a project whose
+# name means another one by now is of that.
 REVERT = f"""
 UPDATE memories
-SET {_FORMER}, expires_at = CASE WHEN former.expires_at > $changed_at THEN former.expires_at END, {_ACTED}
+SET {_FORMER}, expires_at = CASE WHEN former.expires_at > $changed_at THEN former.expires_at END, {_ACTED},
+    project_id = coalesce(meant.project_id, former.project_id)
 FROM revisions AS former
 JOIN (SELECT unnest($ids::VARCHAR[]) AS id, unnest($numbers::INTEGER[]) AS number) AS wanted
     ON former.id = wanted.id AND former.revision = wanted.number
+LEFT JOIN project_aliases AS meant ON meant.alias = former.project_id
 WHERE memories.id = former.id
 """
 GIVEN = "memories WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
@@ -140,9 +143,16 @@ def change(cursor: Cursor, memory_id: str, edit: Callable[[Memory], Entry | None
 def trash(cursor: Cursor, where: Condition, act: Act) -> int:
     """All of `where`, which are memories of now; how many those were."""
     _keep_states(cursor, where, act)
-    docs = cursor.execute(TRASH.format(scope=where.sql), where.values | _acted(act)).fetchall()
+    docs = cursor.execute(TRASH.format(scope=where.sql), where.values | acted(act)).fetchall()
     vectors.unqueue(cursor, [row[0] for row in docs])
     return len(docs)
+
+
+def move(cursor: Cursor, where: Condition, act: Act) -> int:
+    """All of `where`, which says where to as `moved_to`; their texts, words and vectors stay. How many those were."""
+    _keep_states(cursor, where, act)
+    moved = cursor.execute(MOVE.format(scope=where.sql), where.values | acted(act)).fetchall()
+    return int(moved[0][0])
 
 
 def revert(cursor: Cursor, numbers: Mapping[str, int], act: Act) -> None:
@@ -151,7 +161,7 @@ def revert(cursor: Cursor, numbers: Mapping[str, int], act: Act) -> None:
     which = Condition(GIVEN, {"ids": list(numbers)})
     vectors.unqueue(cursor, [doc for doc, _ in cursor.execute(DOCS, which.values).fetchall()])
     _keep_states(cursor, which, act)
-    cursor.execute(REVERT, given | _acted(act)).fetchall()
+    cursor.execute(REVERT, given | acted(act)).fetchall()
     vectors.queue_lacking(cursor, [doc for doc, is_live in cursor.execute(DOCS, which.values).fetchall() if is_live])
 
 
@@ -163,7 +173,7 @@ def _state(entry: Entry, doc: int, act: Act) -> Row:
     """One row, in the order of `_TYPES`."""
     return (
         *row_of(entry.memory),
-        *_acted(act).values(),
+        *acted(act).values(),
         doc,
         _length(entry),
         terms_digest(entry.terms),
@@ -175,7 +185,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
     return dict(zip(_TYPES, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _acted(act: Act) -> dict[str, Any]:  # what DuckDB binds: texts and a time
+def acted(act: Act) -> dict[str, Any]:  # what DuckDB binds: texts and a time
     values = (to_timestamp(act.at), act.action.value, act.key, act.client_id, act.reason, act.batch_id)
     return dict(zip(_OF_THE_ACT, values, strict=True))
 

@@ -32,11 +32,15 @@ def outgoing(store: Rows, query: ExportQuery) -> Iterator[list[EmbeddedEntry]]:
 
 
 class Incoming(NamedTuple):
-    """A batch of a file as it is to be here; `redacted` are the ids of what had a secret in it."""
+    """A batch of a file as it is to be here; `redacted` are the ids of what had a secret in it.
+
+    `renamed` are those of what is there in a project whose name means another one here.
+    """
 
     entries: Sequence[EmbeddedEntry]
     redacted: frozenset[str]
     vetting: Vetting
+    renamed: frozenset[str] = frozenset()
 
 
 def incoming(batches: Iterator[list[EmbeddedEntry]], query: ImportQuery, vetting: Vetting) -> Iterator[Incoming]:
@@ -53,7 +57,9 @@ def named(batch: Incoming, names: Names) -> Incoming:
     if not names.known:
         return batch
     entries = [structs.replace(each, memory=names.memory(each.memory)) for each in batch.entries]
-    return batch._replace(entries=entries)
+    pairs = zip(batch.entries, entries, strict=True)
+    renamed = (after.memory.id for before, after in pairs if before.memory.project_id != after.memory.project_id)
+    return batch._replace(entries=entries, renamed=batch.renamed.union(renamed))
 
 
 def take_in(
@@ -128,7 +134,7 @@ def _report(batch: Incoming, known: Sequence[Memory], query: ImportQuery) -> Imp
     conflicts = [
         each.memory.id
         for each in batch.entries
-        if each.memory.id in here and not _same(each.memory, here[each.memory.id], query, batch.vetting)
+        if each.memory.id in here and not _same(each.memory, here[each.memory.id], query, batch)
     ]
     return ImportReport(
         imported=len(batch.entries) - len(known),
@@ -139,14 +145,16 @@ def _report(batch: Incoming, known: Sequence[Memory], query: ImportQuery) -> Imp
     )
 
 
-def _same(incoming: Memory, here: Memory, query: ImportQuery, vetting: Vetting) -> bool:
+def _same(incoming: Memory, here: Memory, query: ImportQuery, batch: Incoming) -> bool:
     over, trashed = incoming.expires_at, here.deleted_at
     if over is not None and trashed is not None and over <= trashed:  # it left by itself
         incoming = structs.replace(incoming, deleted_at=trashed, revision=here.revision)
+    if incoming.id in batch.renamed:  # the file is from before it was moved
+        incoming = structs.replace(incoming, revision=here.revision)
     if query.ignore_times:
         incoming = structs.replace(incoming, created_at=here.created_at, updated_at=here.updated_at)
     # What was kept before secrets were looked for is the same memory still.
-    return incoming == here or incoming == vetting.memory(here)[0]
+    return incoming == here or incoming == batch.vetting.memory(here)[0]
 
 
 def _placed(entry: EmbeddedEntry, project_id: str) -> EmbeddedEntry:

@@ -35,6 +35,7 @@ class Asked(NamedTuple):
 
 
 OWN, OTHER = "{own}", "{other}"
+OWN_SESSION, OTHER_SESSION = "1a2b3c4d", "5e6f7a8b"
 READ, WRITE, ADMIN = Level.READ, Level.WRITE, Level.ADMIN
 ADDRESSES = [
     Asked("GET", "/health", Level.OPEN),
@@ -75,6 +76,23 @@ ADDRESSES = [
     Asked("POST", "/review/settle", WRITE, {"keep": OWN, "other": OTHER, "decision": "merge"}),
     Asked("POST", "/import", WRITE),
     Asked("DELETE", f"/memories/{OWN}", WRITE),
+    Asked("GET", "/sessions", READ),
+    Asked("GET", "/sessions?global_search=true", READ),
+    Asked("GET", f"/sessions/{OWN_SESSION}", READ),
+    Asked("GET", f"/sessions/{OTHER_SESSION}", READ),
+    Asked("GET", f"/sessions/{OWN_SESSION}/shown", READ),
+    Asked("GET", f"/sessions/{OTHER_SESSION}/shown", READ),
+    Asked("POST", f"/sessions/{OWN_SESSION}/context", READ, {}),
+    Asked("POST", f"/sessions/{OTHER_SESSION}/context", READ, {"occasion": "prompt", "prompt": "which port?"}),
+    Asked("POST", "/sessions", WRITE, {"session_id": OWN_SESSION}),
+    Asked("POST", "/sessions", WRITE, {"session_id": OTHER_SESSION}),
+    Asked("POST", f"/sessions/{OWN_SESSION}/notes", WRITE, {"kind": "turn", "text": "a port was chosen"}),
+    Asked("POST", f"/sessions/{OTHER_SESSION}/notes", WRITE, {"kind": "compaction", "text": "a port was chosen"}),
+    Asked("POST", f"/sessions/{OWN_SESSION}/summary", WRITE, {"summary": "about ports"}),
+    Asked("POST", f"/sessions/{OTHER_SESSION}/summary", WRITE, {"summary": "about ports"}),
+    Asked("POST", f"/sessions/{OWN_SESSION}/end", WRITE, {}),
+    Asked("POST", f"/sessions/{OTHER_SESSION}/end", WRITE, {}),
+    Asked("DELETE", f"/sessions/{OTHER_SESSION}", WRITE),
     Asked("POST", "/trash/empty", ADMIN, {"older_than_days": 0}),
     Asked("POST", "/embeddings/backfill", ADMIN),
     Asked("POST", "/models/use", ADMIN, {"embedder": "none"}),
@@ -157,6 +175,13 @@ async def _filled(http: httpx.AsyncClient) -> tuple[str, str]:
     await keep("a zebra of no project", None)
     gone = await keep("the port of a zebra that is gone", "zebra")
     await http.delete(f"/memories/{gone}", headers={"X-API-Key": BOOTSTRAP, "X-Reason": "zebra"})
+    for session, project in ((OWN_SESSION, "shop"), (OTHER_SESSION, "zebra")):
+        headers = {"X-API-Key": BOOTSTRAP, "X-Project-ID": project}
+        await http.post(f"/sessions/{session}/context", json={}, headers=headers)
+        prompt = {"occasion": "prompt", "prompt": f"the port of the {project}"}
+        await http.post(f"/sessions/{session}/context", json=prompt, headers=headers)
+        note = {"kind": "compaction", "text": f"We decided on a port for the {project}."}
+        await http.post(f"/sessions/{session}/notes", json=note, headers=headers)
     return own, other
 
 
@@ -193,6 +218,7 @@ async def test_every_address_of_the_server_is_in_this_table(tmp_path: Path) -> N
 def _template(path: str) -> str:
     bare = path.partition("?")[0].replace(OWN, "{memory_id}").replace(OTHER, "{memory_id}")
     bare = bare.replace("grants/0123456789ab", "grants/{grant_id}")
+    bare = bare.replace(OWN_SESSION, "{session_id}").replace(OTHER_SESSION, "{session_id}")
     return bare.replace("another", "{name}").replace("20261125T000000.000Z", "{name}")
 
 

@@ -22,6 +22,15 @@ ROUTES = [
     ("POST", "/undo"),
     ("GET", "/review"),
     ("POST", "/review/settle"),
+    ("POST", "/sessions"),
+    ("GET", "/sessions"),
+    ("GET", "/sessions/1a2b3c4d"),
+    ("DELETE", "/sessions/1a2b3c4d"),
+    ("GET", "/sessions/1a2b3c4d/shown"),
+    ("POST", "/sessions/1a2b3c4d/context"),
+    ("POST", "/sessions/1a2b3c4d/notes"),
+    ("POST", "/sessions/1a2b3c4d/summary"),
+    ("POST", "/sessions/1a2b3c4d/end"),
     ("POST", "/trash/empty"),
     ("POST", "/admin/backup"),
     ("GET", "/admin/backups"),
@@ -66,6 +75,7 @@ def _template(path: str) -> str:
         path.replace("0123456789ab", "{memory_id}")
         .replace("20261125T000000.000Z", "{name}")
         .replace("some.one", "{name}")
+        .replace("1a2b3c4d", "{session_id}")
     )
 
 

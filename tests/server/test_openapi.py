@@ -34,7 +34,7 @@ async def test_what_each_route_answers_fits_the_document(make_app: MakeApp) -> N
     http.headers["X-API-Key"] = "k"  # else the first key made here would be needed for the rest
     spec = await document(http)
     kept = (await http.post("/memories", json={"content": "one", "tags": ["t"], "project_id": "p"})).json()
-    one = f"/memories/{kept['id']}"
+    one, session = f"/memories/{kept['id']}", "/sessions/5e55104a"
     calls: list[tuple[str, str, str, Json]] = [
         ("GET", "/health", "/health", {}),
         ("GET", "/metrics", "/metrics", {}),
@@ -67,6 +67,20 @@ async def test_what_each_route_answers_fits_the_document(make_app: MakeApp) -> N
         ("POST", "/memories", "/memories", {"json": {"content": "2", "supersedes": ID}}),
         ("GET", "/review", "/review", {"params": {"limit": 5}}),
         ("POST", "/review/settle", "/review/settle", {"json": {"keep": ID, "other": ID, "decision": "merge"}}),
+        ("POST", "/sessions", "/sessions", {"json": {"session_id": "5e55104a", "title": "a session"}}),
+        ("GET", "/sessions", "/sessions", {"params": {"limit": 1}}),
+        ("GET", "/sessions", "/sessions", {"params": {"cursor": "no"}}),
+        ("POST", session + "/context", "/sessions/{session_id}/context", {"json": {}}),
+        ("POST", session + "/context", "/sessions/{session_id}/context", {"json": {"occasion": "prompt"}}),
+        ("POST", session + "/notes", "/sessions/{session_id}/notes", {"json": {"kind": "turn", "text": "Done."}}),
+        ("GET", session + "/shown", "/sessions/{session_id}/shown", {}),
+        ("POST", session + "/summary", "/sessions/{session_id}/summary", {"json": {"summary": "x", "topics": ["y"]}}),
+        ("POST", session + "/summary", "/sessions/{session_id}/summary", {"json": {}}),
+        ("POST", session + "/end", "/sessions/{session_id}/end", {"json": {"reason": "exit"}}),
+        ("POST", "/sessions/nothing/end", "/sessions/{session_id}/end", {"json": {}}),
+        ("GET", session, "/sessions/{session_id}", {}),
+        ("DELETE", session, "/sessions/{session_id}", {}),
+        ("DELETE", session, "/sessions/{session_id}", {}),
         ("POST", "/trash/empty", "/trash/empty", {"json": {"older_than_days": 30}}),
         ("GET", "/stats", "/stats", {"params": {"project_id": "p"}}),
         ("GET", "/context", "/context", {"params": {"max_tokens": 100}}),

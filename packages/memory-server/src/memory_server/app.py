@@ -24,9 +24,10 @@ from memory_server.activity import Activity, ActivityMiddleware, leave_when_idle
 from memory_server.audit import Auditor
 from memory_server.audit_file import AuditFile
 from memory_server.audit_layer import Audited, AuditMiddleware, AuditRoutes, RefusalMiddleware
-from memory_server.auth import AuthMiddleware
+from memory_server.auth import AuthMiddleware, caller_of
 from memory_server.backups import BackupRoutes
 from memory_server.deferred import Deferred, Endpoint
+from memory_server.desk import Desk
 from memory_server.diagnosis import DiagnosisRoutes
 from memory_server.guard import GuardMiddleware, allowed_hosts
 from memory_server.headers import LIMIT_FIELDS, HeadersMiddleware
@@ -41,6 +42,9 @@ from memory_server.problems import HttpError, ProblemMiddleware, method_not_allo
 from memory_server.projects import ProjectRoutes
 from memory_server.rest import Rest, clear_transfers
 from memory_server.served import ServedMiddleware
+from memory_server.sessions.calling import CallerSessions
+from memory_server.sessions.routes import SessionRoutes
+from memory_server.sessions.service import SessionService
 from memory_server.settings import ServerSettings
 from memory_server.telemetry import Several, Telling
 from memory_server.templates import Templates
@@ -116,7 +120,15 @@ def create_app(
         reach = request.state.principal.projects
         return service if reach is None else service.within(reach)
 
-    mcp = Deferred(lambda: _mcp_endpoint(memories, limits, telling, auditor, max_body_bytes=settings.max_body_bytes))
+    sessions = SessionService(settings.data_dir, secrets=settings.secrets)
+
+    def sessions_of(request: Request) -> CallerSessions:
+        return sessions.of(memories(request), caller_of(request), request.state.principal.projects)
+
+    def desk(request: Request) -> Desk:
+        return Desk(memories(request), sessions_of(request))
+
+    mcp = Deferred(lambda: _mcp_endpoint(desk, limits, telling, auditor, max_body_bytes=settings.max_body_bytes))
     activity = activity or Activity()
 
     @contextlib.asynccontextmanager
@@ -125,6 +137,7 @@ def create_app(
         await service.start()
         watching = [asyncio.create_task(maintain_when_idle(activity, service.maintain))]
         watching.append(asyncio.create_task(keyring.keep_noting()))
+        watching.append(asyncio.create_task(sessions.keep_up(service)))
         if local is not None:
             watching.append(asyncio.create_task(leave_when_idle(activity, settings.idle_exit, local.stop)))
         try:
@@ -137,6 +150,7 @@ def create_app(
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
             await keyring.close()
+            await sessions.close()
             await service.close()
             if oauth is not None:
                 oauth.close()
@@ -152,7 +166,8 @@ def create_app(
     if oauth is not None:
         admin += oauth.admin_routes()
     projects = ProjectRoutes(memories, max_body_bytes=settings.max_body_bytes)
-    rows = [*rest.routes(), *projects.routes(), *health.routes(), *metrics.routes(), *admin]
+    of_sessions = SessionRoutes(sessions_of, max_body_bytes=settings.max_body_bytes).routes()
+    rows = [*rest.routes(), *projects.routes(), *of_sessions, *health.routes(), *metrics.routes(), *admin]
     app = Documented(rows, doors=doors, lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))
@@ -200,12 +215,12 @@ def _authority(settings: ServerSettings, keys: Keyring, limits: Limits, auditor:
 
 
 def _mcp_endpoint(
-    memories: Callable[[Request], Memories], limits: Limits, telling: Telling, auditor: Auditor, *, max_body_bytes: int
+    desk: Callable[[Request], Desk], limits: Limits, telling: Telling, auditor: Auditor, *, max_body_bytes: int
 ) -> Endpoint:
     # Imported on demand: see `deferred`.
     from memory_server.mcp import McpEndpoint
 
-    return McpEndpoint(memories, limits, telling, auditor, max_body_bytes=max_body_bytes)
+    return McpEndpoint(desk, limits, telling, auditor, max_body_bytes=max_body_bytes)
 
 
 def _stopping(local: Local) -> Callable[[Request], Awaitable[Response]]:

@@ -1,8 +1,11 @@
 """What a backup of the memories holds besides them."""
 
 from memory_core.engine.backups.companions import Companion
-from memory_server.data_files import ACCESS
+from memory_server.data_files import ACCESS, SESSIONS
 
 
 def companions() -> tuple[Companion, ...]:
-    return (Companion(name=ACCESS, note="revoke again what was revoked since then"),)
+    return (
+        Companion(name=ACCESS, note="revoke again what was revoked since then"),
+        Companion(name=SESSIONS, note="what sessions were told since then, they may be told again"),
+    )

@@ -2,3 +2,4 @@
 
 ACCESS = "access.sqlite"
 ACCESS_USES = "access-used.json"
+SESSIONS = "sessions.sqlite"

@@ -10,6 +10,7 @@ apps, unknown routes or failed logins, and keep an entry for every name ever see
 import functools
 import ipaddress
 import math
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -29,6 +30,7 @@ from memory_server.activity import WATCHING
 MAX_NAMES = 10_000
 MAX_NAME_CHARS = 100
 IPV6_SITE_BITS = 64
+_CONTEXT = re.compile(r"/sessions/[^/]+/context")  # asked for before each prompt
 
 
 class Kind(Enum):
@@ -180,7 +182,7 @@ def counted_as(name: str) -> str:
 def kind_of(method: str, path: str) -> Kind:
     if path.rstrip("/") == "/mcp":
         return Kind.PROTOCOL
-    if method in ("GET", "HEAD", "OPTIONS") or path == "/memories/search":
+    if method in ("GET", "HEAD", "OPTIONS") or path == "/memories/search" or _CONTEXT.fullmatch(path):
         return Kind.READ
     return Kind.WRITE
 

@@ -21,12 +21,12 @@ from starlette.types import Message, Receive, Scope, Send
 
 from memory_core.auditing import AuditOutcome
 from memory_core.errors import InternalError, MemoryServiceError
-from memory_core.memories import Memories
 from memory_core.visible import visible
 from memory_server import __version__
 from memory_server.audit import MAX_CHARS, Auditor, actor_of, plain
 from memory_server.auth import caller_of
 from memory_server.decoding import read_body, to_struct
+from memory_server.desk import Desk
 from memory_server.limits import Limits
 from memory_server.problems import method_not_allowed
 from memory_server.telemetry import Telling
@@ -43,12 +43,12 @@ _HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
 class McpEndpoint:
     """An ASGI endpoint; `running` must be entered once, around everything.
 
-    `memories` is the product as far as the key of a request reaches.
+    `desk` is what a tool works with, as far as the key of a request reaches.
     """
 
     def __init__(
         self,
-        memories: Callable[[Request], Memories],
+        desk: Callable[[Request], Desk],
         limits: Limits,
         telling: Telling,
         auditor: Auditor,
@@ -58,7 +58,7 @@ class McpEndpoint:
         # Else the SDK's streams end at a stop signal, before the answer of a call that is under way. No stream of
         # ours outlives its call, so that waiting for them is short.
         AppStatus.enable_automatic_graceful_drain = False
-        self._memories = memories
+        self._desk = desk
         self._limits = limits
         self._telling = telling
         self._auditor = auditor
@@ -137,7 +137,7 @@ class McpEndpoint:
         request.state.principal.require(tool.needs)
         # Some models send null for what they leave out.
         given = {name: value for name, value in arguments.items() if value is not None}
-        return await tool.run(self._memories(request), to_struct(given, tool.arguments), caller_of(request))
+        return await tool.run(self._desk(request), to_struct(given, tool.arguments), caller_of(request))
 
 
 def _given(body: bytes, receive: Receive) -> Receive:

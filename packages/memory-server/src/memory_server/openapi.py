@@ -47,6 +47,11 @@ _EXAMPLES: dict[str, Json] = {
     "TrashQuery": {"older_than_days": 7, "dry_run": True},
     "ProjectMerge": {"source": "github.com/acme/old-name", "target": "github.com/acme/site", "dry_run": True},
     "MoveQuery": {"to": "github.com/acme/site", "memory_ids": ["1a2b3c4d"], "dry_run": True},
+    "ContextRequest": {"occasion": "prompt", "prompt": "which port does the API use?", "agent": "claude-code"},
+    "NewSession": {"session_id": "3f0c1a52-7d1e-4a6b-9c1f-0b8e5d2a4c6e", "title": "Move the API to another port"},
+    "SessionNote": {"kind": "turn", "text": "The API listens on port 9000 now. We decided to keep 8000 for tests."},
+    "SessionSummary": {"summary": "Moved the API to port 9000.", "decisions": ["Port 9000, because 8000 is taken"]},
+    "SessionEnd": {"reason": "prompt_input_exit"},
     "PurgeQuery": {"project_id": "github.com/acme/site", "older_than_days": 365, "dry_run": True},
 }
 

@@ -1,4 +1,4 @@
-"""The tools of the MCP endpoint, each written once: a struct for its arguments, and what it does with a `Memories`.
+"""The tools of the MCP endpoint, each written once: a struct for its arguments, and what it does with a `Desk`.
 
 Descriptions say when to call and when not; a model reads them. Results are short texts for a model, not data for
 programs: those use REST.
@@ -13,7 +13,6 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from memory_core.errors import InvalidError
-from memory_core.memories import Memories
 from memory_core.types import (
     DEFAULT_SCORE,
     ContextQuery,
@@ -26,6 +25,7 @@ from memory_core.types import (
 )
 from memory_server.access import Level
 from memory_server.auth import Caller
+from memory_server.desk import Desk
 from memory_server.limits import Kind
 from memory_server.rest import claimed, scoped
 from memory_server.shown import (
@@ -106,47 +106,47 @@ class ContextArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     days: Annotated[int, Meta(ge=1, description="Only what changed in so many days")] | None = None
 
 
-async def add(memories: Memories, given: AddArguments, caller: Caller) -> str:
+async def add(desk: Desk, given: AddArguments, caller: Caller) -> str:
     fields = {name: getattr(given, name) for name in given.__struct_fields__}
     fields["project_id"] = named_project(given.project_id)
     if given.supersedes is not None:
         fields["supersedes"] = bare_id(given.supersedes)
-    return kept_text(await memories.add(claimed(NewMemory(**fields), caller.claims), by=caller.by))
+    return kept_text(await desk.memories.add(claimed(NewMemory(**fields), caller.claims), by=caller.by))
 
 
-async def search(memories: Memories, given: SearchArguments, caller: Caller) -> str:
+async def search(desk: Desk, given: SearchArguments, caller: Caller) -> str:
     if one := re.fullmatch(r"\s*id:\s*(\S+)\s*", given.query):
-        memory = await memories.get(one[1].strip("[]"))
+        memory = await desk.memories.get(one[1].strip("[]"))
         return fenced(memory_line(memory, project_id=caller.claims.project_id, whole=True))
     fields = {name: getattr(given, name) for name in given.__struct_fields__}
     fields["project_id"] = named_project(given.project_id)
     query = scoped(SearchQuery(**fields), caller.claims)
-    return search_text(await memories.search(query), project_id=caller.claims.project_id)
+    return search_text(await desk.memories.search(query), project_id=caller.claims.project_id)
 
 
-async def update(memories: Memories, given: UpdateArguments, caller: Caller) -> str:
+async def update(desk: Desk, given: UpdateArguments, caller: Caller) -> str:
     fields = {name: getattr(given, name) for name in given.__struct_fields__ if name != "memory_id"}
     patch = MemoryPatch(**fields)
     if not patch.changes():
         raise InvalidError(f"nothing to change; give one of {', '.join(fields)}")
-    changed = await memories.update(bare_id(given.memory_id), patch, by=caller.by)
+    changed = await desk.memories.update(bare_id(given.memory_id), patch, by=caller.by)
     return f"Updated [{changed.id[:SHORT_ID]}]: {', '.join(patch.changes())}.{without(changed.redacted)}"
 
 
-async def delete(memories: Memories, given: DeleteArguments, caller: Caller) -> str:
-    gone = await memories.delete(bare_id(given.memory_id), by=caller.by)
+async def delete(desk: Desk, given: DeleteArguments, caller: Caller) -> str:
+    gone = await desk.memories.delete(bare_id(given.memory_id), by=caller.by)
     return f"Moved [{gone.id[:SHORT_ID]}] to the trash. The user can bring it back."
 
 
-async def stats(memories: Memories, given: StatsArguments, caller: Caller) -> str:
+async def stats(desk: Desk, given: StatsArguments, caller: Caller) -> str:
     scope = Scope(project_id=named_project(given.project_id), global_search=given.global_search)
-    return stats_text(await memories.stats(scoped(scope, caller.claims)))
+    return stats_text(await desk.memories.stats(scoped(scope, caller.claims)))
 
 
-async def context(memories: Memories, given: ContextArguments, caller: Caller) -> str:
+async def context(desk: Desk, given: ContextArguments, caller: Caller) -> str:
     project = named_project(given.project_id)
     query = ContextQuery(project_id=project, max_memories=given.max_memories, days=given.days)
-    return context_text(await memories.context(scoped(query, caller.claims)))
+    return context_text(await desk.memories.context(scoped(query, caller.claims)))
 
 
 def named_project(project_id: str | UnsetType) -> str | UnsetType | None:
@@ -167,7 +167,7 @@ class Tool(Struct, frozen=True, kw_only=True):
     name: str
     description: str
     arguments: type[Struct]
-    run: Callable[[Memories, Any, Caller], Awaitable[str]]  # the struct is the one named by `arguments`
+    run: Callable[[Desk, Any, Caller], Awaitable[str]]  # the struct is the one named by `arguments`
     kind: Kind
     needs: Level
     read_only: bool = False

@@ -85,7 +85,7 @@ def test_the_context_shows_it_as_one_line_in_the_frame(http: httpx.Client, numbe
         http.get("/context", params={"project_id": project}).json()["summary"],
     ):
         heading, line = inside(text, before=opening)
-        assert heading == "Other:"
+        assert heading == "Recent:"
         assert re.fullmatch(rf"- .* \({short}, observation, today\)", line)
 
 

@@ -49,7 +49,7 @@ class Chronicle:
         return sorted(found, key=lambda memory: (memory.created_at, memory.id), reverse=True)
 
     def opening(self, scope: Scope) -> list[str]:
-        """Ids of what opens a session, by kind and then the latest first; what says the same, once."""
+        """Ids of what opens a session, by kind and then the latest first; what says the same, once. None is pinned."""
         kinds = {kind: place for place, kind in enumerate(OPENING)}
         ranked = sorted(self.seen(scope), key=lambda one: (one.updated_at, one.id), reverse=True)
         ranked.sort(key=lambda one: kinds.get(one.memory_type, len(kinds)))

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from memory_core.engine.ports import Entry, Store
-from memory_core.types import Memory, MemoryType, Scope, TagsMatch
+from memory_core.engine.ports import Entry, Store, Wanted
+from memory_core.types import PINNED, Memory, MemoryType, Scope, TagsMatch
 from support.entries import (
     MODEL,
     START,
@@ -23,7 +24,7 @@ from support.entries import (
 )
 from support.every_store import STORES
 
-ORDER = (MemoryType.DECISION, MemoryType.PREFERENCE, MemoryType.FACT)
+ORDER = (MemoryType.DECISION, MemoryType.PREFERENCE, MemoryType.FACT, MemoryType.SESSION)
 
 
 SCOPES = st.builds(
@@ -43,6 +44,10 @@ SCOPES = st.builds(
     min_quality=st.sampled_from([None, None, 0.6]),
     trashed=st.booleans(),
 )
+
+
+def wanted(*, each: int, **fields: Any) -> Wanted:  # Any: whatever field it is
+    return Wanted(each=each, tag=PINNED, types=ORDER, **fields)
 
 
 @pytest.fixture(scope="module", params=STORES)
@@ -66,9 +71,8 @@ def test_every_reading_verb_means_the_same_memories_by_a_scope(crowd: tuple[Stor
 
     assert store.newest(scope, limit=200) == newest
     assert store.counts(scope).total == len(meant)
-    assert {memory.id for memory in store.ranked(scope, ORDER, changed_after=None, limit=200)} == {
-        memory.id for memory in newest
-    }
+    count, opening = store.opening(scope, wanted(each=200))
+    assert (count, {memory.id for memory in opening}) == (len(meant), {memory.id for memory in newest})
     found = {candidate.memory.id: candidate.bm25 for candidate in store.candidates(probe("rust", "7"), scope)}
     assert found == pytest.approx(plain_bm25(meant, ["rust", "7"]))
 
@@ -99,17 +103,52 @@ def test_containing_takes_the_text_for_no_pattern_and_ignores_the_case(store: St
     assert found("100") == ["100 percent", "100% sure"]
 
 
-def test_ranked_goes_by_type_then_by_the_last_change(store: Store) -> None:
-    kinds = ["fact", "decision", "session", "preference", "decision", "relation"]
+def test_an_opening_has_of_each_kind_those_that_changed_last(store: Store) -> None:
+    """However many decisions there are, they leave room for the rest."""
+    kinds = ["fact", "session", "decision", "decision", "preference", "decision", "relation", "observation", "entity"]
     store.insert([entry(kind, minute=place, memory_type=MemoryType(kind)) for place, kind in enumerate(kinds)])
-    ranked = store.ranked(Scope(), ORDER, changed_after=None, limit=10)
+    store.insert([entry("old pin", minute=-2, tags=("pinned",)), entry("gone", deleted_at=START, tags=("pinned",))])
 
-    expected = ["decision", "decision", "preference", "fact", "relation", "session"]
-    assert [memory.content for memory in ranked] == expected
-    assert ranked[0].updated_at > ranked[1].updated_at
-    assert store.ranked(Scope(), ORDER, changed_after=None, limit=2) == ranked[:2]
-    late = store.ranked(Scope(), ORDER, changed_after=START + timedelta(minutes=4), limit=10)
-    assert [memory.content for memory in late] == ["decision", "relation"]
+    count, found = store.opening(Scope(), wanted(each=2))
+    _, one_each = store.opening(Scope(), wanted(each=1))
+
+    expected = ["decision"] * 2 + ["entity", "fact", "observation", "old pin", "preference", "session"]
+    assert (count, sorted(memory.content for memory in found)) == (10, expected)
+    assert min(memory.updated_at for memory in found if memory.content == "decision") == START + timedelta(minutes=3)
+    assert sorted(memory.content for memory in one_each) == sorted({*expected} - {"observation"})
+
+
+def test_an_opening_leaves_out_what_is_excluded_and_what_has_not_changed(store: Store) -> None:
+    entries = [entry(f"fact {minute}", minute=minute) for minute in range(4)]
+    store.insert(entries)
+
+    _, found = store.opening(
+        Scope(), wanted(each=9, changed_after=START + timedelta(minutes=1), exclude=(entries[2].memory.id, "x"))
+    )
+    nothing = store.opening(Scope(), wanted(each=9, exclude=tuple(one.memory.id for one in entries)))
+
+    assert sorted(memory.content for memory in found) == ["fact 1", "fact 3"]
+    assert nothing == (0, [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(scope=SCOPES, each=st.integers(1, 6), minute=st.none() | st.integers(0, 60))
+def test_an_opening_agrees_with_a_plain_count(
+    crowd: tuple[Store, list[Entry]], scope: Scope, each: int, minute: int | None
+) -> None:
+    store, entries = crowd
+    after = None if minute is None else START + timedelta(minutes=minute)
+    meant = [one.memory for one in entries if in_scope(one.memory, scope)]
+    meant = [memory for memory in meant if after is None or memory.updated_at >= after]
+    kinds: dict[object, list[Memory]] = {}
+    for memory in sorted(meant, key=lambda one: (one.updated_at, one.id), reverse=True):
+        kind = "a" if "a" in memory.tags else memory.memory_type if memory.memory_type in ORDER else None
+        kinds.setdefault(kind, []).append(memory)
+
+    count, found = store.opening(scope, Wanted(each=each, tag="a", types=ORDER, changed_after=after))
+
+    assert count == len(meant)
+    assert {memory.id for memory in found} == {memory.id for of_kind in kinds.values() for memory in of_kind[:each]}
 
 
 def test_counts_tell_types_clients_projects_trash_and_vectors(store: Store) -> None:

@@ -18,6 +18,8 @@ from memory_core.errors import InvalidError
 DEFAULT_SCORE = 0.7
 MAX_LIMIT = 200
 MAX_EXCLUDED = 2_000
+PINNED = "pinned"
+"""The tag of what opens every session."""
 
 
 class MemoryType(StrEnum):

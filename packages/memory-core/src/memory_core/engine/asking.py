@@ -11,13 +11,16 @@ from memory_core.changes import History, Review, ReviewQuery
 from memory_core.engine import context, ids
 from memory_core.engine.changing import outside_trash
 from memory_core.engine.naming import Naming
-from memory_core.engine.ports import ModelChangedError, QueryVector, Rows
+from memory_core.engine.ports import ModelChangedError, QueryVector, Rows, Wanted
+from memory_core.engine.moving import Moving
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
 from memory_core.engine.transfer import Files
 from memory_core.engine.writing import Means, Sight
 from memory_core.errors import InvalidError
 from memory_core.observing import Stage, timed
 from memory_core.types import (
+    MAX_LIMIT,
+    PINNED,
     Context,
     ContextQuery,
     EmbeddingState,
@@ -37,7 +40,7 @@ T = TypeVar("T")
 PATIENCE_S = 2.0
 """How long a search waits for a model that is loading and for what was stored a moment ago."""
 
-_CONSIDERED_FOR_CONTEXT = 500
+_SPARE = 50  # of each kind: repeats take no place
 
 
 class Asking(Naming):
@@ -115,14 +118,25 @@ class Asking(Naming):
 
     async def _relevant(self, text: str, query: ContextQuery) -> Context:
         vector = await self._embeddings.query_vector(text, wait_s=0)
-        limit = query.max_memories
-        found = await self._seen(lambda at: self._searcher.relevant(text, vector, at(query), limit=limit))
-        return _chosen(found, query, query.as_of or self._clock())
+        return await self._seen(lambda at: self._context_of(text, vector, at(query), query.as_of or self._clock()))
+
+    def _context_of(self, text: str, vector: QueryVector | None, query: ContextQuery, now: datetime) -> Context:
+        # What was told takes its place among the hits, and what has not changed since may take all of them.
+        limit = MAX_LIMIT if query.changed_after else min(MAX_LIMIT, query.max_memories + len(query.exclude))
+        found = self._searcher.relevant(text, vector, query, limit=limit)
+        since = query.changed_after
+        left = [each for each in found if since is None or each[0].updated_at >= since]
+        project_id, told = _project(query), self._told_before(query)
+        return _told_as(context.choose_relevant(left, _budget(query), now=now, project_id=project_id, told=told), query)
 
     def _context(self, query: ContextQuery, now: datetime) -> Context:
-        changed_after = None if query.days is None else now - timedelta(days=query.days)
-        found = self._store.ranked(query, context.ORDER, changed_after=changed_after, limit=_CONSIDERED_FOR_CONTEXT)
-        return _chosen(found, query, now)
+        total, found = self._store.opening(query, _wanted(query, now))
+        project_id, told = _project(query), self._told_before(query)
+        choice = context.choose(found, _budget(query), now=now, project_id=project_id, told=told, total=total)
+        return _told_as(choice, query)
+
+    def _told_before(self, query: ContextQuery) -> Sequence[Memory]:
+        return self._store.among(query.exclude) if query.exclude else ()
 
     async def stats(self, scope: Scope) -> Stats:
         _refuse_trash(scope)
@@ -179,15 +193,32 @@ def _refuse_trash(scope: Scope) -> None:
         raise InvalidError("trashed is for list alone; a memory in the trash is found by nothing else until restored")
 
 
-def _chosen(found: Sequence[Memory], query: ContextQuery, now: datetime) -> Context:
-    project_id = query.project_id if isinstance(query.project_id, str) and not query.global_search else None
-    budget = context.Budget(max_memories=query.max_memories, max_tokens=query.max_tokens)
-    choice = context.choose(found, budget, now=now, project_id=project_id)
+def _wanted(query: ContextQuery, now: datetime) -> Wanted:
+    days = None if query.days is None else now - timedelta(days=query.days)
+    return Wanted(
+        each=query.max_memories + _SPARE,
+        tag=PINNED,
+        types=context.KINDS_OF_THEIR_OWN,
+        changed_after=max(filter(None, (days, query.changed_after)), default=None),
+        exclude=query.exclude,
+    )
+
+
+def _project(query: ContextQuery) -> str | None:
+    return query.project_id if isinstance(query.project_id, str) and not query.global_search else None
+
+
+def _budget(query: ContextQuery) -> context.Budget:
+    return context.Budget(max_memories=query.max_memories, max_tokens=query.max_tokens)
+
+
+def _told_as(choice: context.Choice, query: ContextQuery) -> Context:
     return Context(
-        project_id=project_id,
+        project_id=_project(query),
         has_context=bool(choice.memories),
         summary=choice.text,
         memories=choice.memories,
         tokens=choice.tokens,
         omitted=choice.omitted,
+        chosen=choice.chosen,
     )

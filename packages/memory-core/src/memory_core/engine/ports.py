@@ -187,6 +187,20 @@ class Candidate(Struct, frozen=True, kw_only=True):
     neighbours: tuple[str, ...] = ()
 
 
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Of what may open a session, `each` of a kind: those that changed last.
+
+    A kind is what has the tag `tag`, else a type of `types`, else all other types together. Left out is what is in
+    `exclude`, and what has not changed since `changed_after`.
+    """
+
+    each: int
+    tag: str
+    types: tuple[MemoryType, ...]
+    changed_after: datetime | None = None
+    exclude: tuple[str, ...] = ()
+
+
 class Counts(Struct, frozen=True, kw_only=True):
     """Of one scope; `in_trash` of the same scope in the trash. No client and no project are counted under ""."""
 
@@ -415,10 +429,8 @@ class Rows(Protocol):
         """
         ...
 
-    def ranked(
-        self, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
-    ) -> list[Memory]:
-        """By the place of the type in `order` (others last), then by updated_at descending."""
+    def opening(self, scope: Scope, wanted: Wanted) -> tuple[int, list[Memory]]:
+        """How many of `scope` may open a session, and those `wanted` of each kind; of one moment, in no order."""
         ...
 
     def counts(self, scope: Scope) -> Counts: ...

@@ -58,13 +58,17 @@ class Searcher(Struct, frozen=True):
         notices = (notice, _about_phrases(phrases, found.hits), _WEAK if weak else None)
         return _result(found.hits, mode, "; ".join(filter(None, notices)) or None, weak=weak)
 
-    def relevant(self, text: str, vector: QueryVector | None, scope: Scope, *, limit: int) -> list[Memory]:
-        """Only what is likely to be meant by `text`, best first: nothing is an honest answer."""
+    def relevant(self, text: str, vector: QueryVector | None, scope: Scope, *, limit: int) -> list[tuple[Memory, str]]:
+        """Only what is likely to be meant by `text`, best first, and why: nothing is an honest answer."""
         mode = SearchMode.KEYWORD if vector is None else SearchMode.HYBRID
         fields = {name: getattr(scope, name) for name in Scope.__struct_fields__}
         found, _ = self._ranked(text, vector, SearchQuery(**fields, query=text, limit=limit), mode)
         memories = zip(found.hits, found.evidence, strict=True)
-        return [_memory(hit) for hit, evidence in memories if evidence >= ranking.RELEVANT]
+        return [
+            (_memory(hit), f"relevant to the prompt: score {hit.score:.2f}")
+            for hit, evidence in memories
+            if evidence >= ranking.RELEVANT
+        ]
 
     def similar(self, memory: Memory, *, limit: int) -> SearchResult:
         """By the vectors that `memory` has, or by its words while it has none."""

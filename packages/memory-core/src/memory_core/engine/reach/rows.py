@@ -23,10 +23,11 @@ from memory_core.engine.ports import (
     Transaction,
     Usage,
     Vectors,
+    Wanted,
 )
 from memory_core.engine.reach.reach import Reach
 from memory_core.engine.reach.transaction import ReachedTransaction
-from memory_core.types import Memory, MemoryType, Scope
+from memory_core.types import Memory, Scope
 
 
 class ReachedRows:
@@ -58,10 +59,8 @@ class ReachedRows:
     def candidates(self, probe: Probe, scope: Scope) -> list[Candidate]:
         return self._whole.candidates(probe, self._reach.narrowed(scope))
 
-    def ranked(
-        self, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
-    ) -> list[Memory]:
-        return self._whole.ranked(self._reach.narrowed(scope), order, changed_after=changed_after, limit=limit)
+    def opening(self, scope: Scope, wanted: Wanted) -> tuple[int, list[Memory]]:
+        return self._whole.opening(self._reach.narrowed(scope), wanted)
 
     def counts(self, scope: Scope) -> Counts:
         return self._whole.counts(self._reach.narrowed(scope))

@@ -4,24 +4,32 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from memory_core.engine.ports import Counts, Usage
+from memory_core.engine.ports import Counts, Usage, Wanted
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, from_timestamp, memory_of, to_timestamp
 from memory_core.engine.stores.duckdb.scope import OF_PROJECTS, Condition, condition, containing, of_projects
 from memory_core.engine.stores.duckdb.vectors import current_table
 from memory_core.errors import NotFoundError
-from memory_core.types import Memory, MemoryType, Scope
+from memory_core.types import Memory, Scope
 
 BY_ID = "SELECT {columns}, doc, terms_digest FROM memories WHERE id = $id"
 AMONG = f"SELECT {COLUMNS} FROM memories WHERE id IN (SELECT unnest($ids::VARCHAR[]))"
 IDS_LIKE = f"SELECT id FROM memories WHERE starts_with(id, $prefix) AND {OF_PROJECTS} ORDER BY id LIMIT $limit"
 NEWEST = "SELECT {columns} FROM {scope} ORDER BY created_at DESC, id DESC LIMIT $limit"
 BELOW = "created_at <= $at AND (created_at < $at OR id < $id)"  # the first half alone skips whole row groups
-RANKED = """
-SELECT {columns} FROM {scope}
-ORDER BY coalesce(nullif(list_position($order::VARCHAR[], memory_type), 0), 1000), updated_at DESC, id DESC
-LIMIT $limit
+# One pass that keeps no more than it gives: sorting each kind would take three times as long.
+OPENING = """
+SELECT count(*), max((updated_at, id), $each)
+FROM (
+    SELECT updated_at, id, CASE WHEN list_contains(tags, $tag) THEN 0
+        ELSE coalesce(nullif(list_position($types::VARCHAR[], memory_type), 0), 1000) END AS kind
+    FROM {scope}
+)
+GROUP BY kind
 """
+CHANGED_AFTER = "updated_at >= $changed_after"
+NOT_EXCLUDED = "id NOT IN (SELECT unnest($exclude::VARCHAR[]))"
+OF_IDS = "SELECT {columns} FROM {scope} AND id = ANY($ids::VARCHAR[])"
 IDS = "SELECT id FROM {scope} ORDER BY id"
 _HERE = "FROM memories WHERE deleted_at IS NULL AND superseded_by IS NULL"
 _OF_PROJECT = "project_id IS NOT DISTINCT FROM $project_id"
@@ -107,13 +115,16 @@ def newest(cursor: Cursor, scope: Scope, *, limit: int, before: tuple[datetime, 
     return _memories(cursor, NEWEST, where, limit=limit)
 
 
-def ranked(
-    cursor: Cursor, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
-) -> list[Memory]:
-    where = condition(scope)
-    if changed_after is not None:
-        where = _and(where, "updated_at >= $changed_after", {"changed_after": to_timestamp(changed_after)})
-    return _memories(cursor, RANKED, where, limit=limit, order=[kind.value for kind in order])
+def opening(cursor: Cursor, scope: Scope, wanted: Wanted) -> tuple[int, list[Memory]]:
+    where = left = condition(scope)
+    if wanted.changed_after is not None:
+        left = _and(left, CHANGED_AFTER, {"changed_after": to_timestamp(wanted.changed_after)})
+    if wanted.exclude:
+        left = _and(left, NOT_EXCLUDED, {"exclude": list(wanted.exclude)})
+    kinds = {"each": wanted.each, "tag": wanted.tag, "types": [kind.value for kind in wanted.types]}
+    rows = cursor.execute(OPENING.format(scope=left.sql), left.values | kinds).fetchall()
+    ids = [memory_id for _, latest in rows for _, memory_id in latest]
+    return sum(count for count, _ in rows), _memories(cursor, OF_IDS, where, ids=ids) if ids else []
 
 
 def purgeable(scope: Scope, content_contains: str | None) -> Condition:

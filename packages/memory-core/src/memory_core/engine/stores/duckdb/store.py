@@ -30,6 +30,7 @@ from memory_core.engine.ports import (
     StoreOptions,
     Usage,
     Vectors,
+    Wanted,
 )
 from memory_core.engine.stores.duckdb import (
     dump,
@@ -60,7 +61,7 @@ from memory_core.engine.stores.duckdb.scope import condition
 from memory_core.engine.stores.duckdb.transaction import DuckDBTransaction
 from memory_core.engine.watching import Room
 from memory_core.files import FileLock
-from memory_core.types import Memory, MemoryType, Scope
+from memory_core.types import Memory, Scope
 from memory_core.watching import Tally
 
 _log = logging.getLogger(__name__)
@@ -125,11 +126,9 @@ class DuckDBStore:
         with self._db.snapshot() as (cursor, commits):
             return search.candidates(cursor, probe, scope, self._resident.at(commits))
 
-    def ranked(
-        self, scope: Scope, order: Sequence[MemoryType], *, changed_after: datetime | None, limit: int
-    ) -> list[Memory]:
+    def opening(self, scope: Scope, wanted: Wanted) -> tuple[int, list[Memory]]:
         with self._db.read() as cursor:
-            return reads.ranked(cursor, scope, order, changed_after=changed_after, limit=limit)
+            return reads.opening(cursor, scope, wanted)
 
     def counts(self, scope: Scope) -> Counts:
         live, in_trash = condition(scope), condition(_scope(scope, trashed=True))

@@ -3,6 +3,7 @@
     kept = courier.before(entry)                # earlier writes go first; Queued: this one had to queue behind them
     …send it…                                   # by whatever means the caller has
     kept = courier.keep(entry, why)             # the server is away
+    courier.deliver(entry, …)                   # or: send it now after those before it, and be told what came of it
     courier.flush()                             # deliver what waits, now
 
 For bridge, command line, SDK and hooks. Standard library only; safe to use from many threads and processes.
@@ -11,10 +12,10 @@ For bridge, command line, SDK and hooks. Standard library only; safe to use from
 import time
 
 from memory_client import local
-from memory_client.errors import ClientError, OutboxError
+from memory_client.errors import ClientError, OutboxError, UnreachableError
 from memory_client.outbox import Entry, outbox_of
 from memory_client.transport import Transport
-from memory_client.verdicts import DELIVERED, LATER, Verdict, verdict
+from memory_client.verdicts import DELIVERED, LATER, REFUSED, Verdict, verdict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,15 +66,20 @@ class Flushed:
 class Courier:
     """Delivers to the server of `target` what waits for it. Raises OutboxError where the outbox cannot be used.
 
-    `tell` is called with what became of entries, whoever asked for it.
+    `tell` is called with what became of entries, whoever asked for it. Without `starting`, a local server is used if
+    one runs, and none is started.
     """
 
-    def __init__(self, target: "Target", *, version: str, tell: "Callable[[Flushed], None]" = lambda _: None) -> None:
+    def __init__(
+        self, target: "Target", *, version: str, tell: "Callable[[Flushed], None]" = lambda _: None,
+        starting: bool = True,
+    ) -> None:  # fmt: skip
         self.tell = tell
         self.outbox = outbox_of(target)
         self.name = target.url or "the local memory server"
         self._target = target
         self._version = version
+        self._starting = starting
         self._failed_at = -_FRESH_FAILURE_S
         self._failure = ""
 
@@ -93,6 +99,25 @@ class Courier:
         if flushed.busy:  # who was delivering may have looked for the last time just before
             self.flush(turn_within_s=0.0, within_s=_TIME_FOR_OTHERS_S)
         return kept
+
+    def deliver(self, entry: Entry, *, turn_within_s: float, within_s: float) -> Verdict:
+        """Send `entry` now, after what was kept before it. LATER: it is for the caller to `keep`.
+
+        Raises UnreachableError: nobody answered, and the same holds.
+        """
+        try:
+            waits = not self.outbox.empty() and bool(self.outbox.waiting())
+        except OutboxError:  # as in `before`
+            waits = False
+        if waits:
+            flushed = self.flush(turn_within_s=turn_within_s, within_s=within_s)
+            if flushed.why is not None:
+                return Verdict(LATER, flushed.why)
+        transport = self._transport()
+        try:
+            return _sent(transport, entry)
+        finally:
+            transport.close()
 
     def keep(self, entry: Entry, why: str) -> Queued:
         """Raises OutboxError: then it is neither kept nor delivered."""
@@ -174,10 +199,18 @@ class Courier:
         target, agent = self._target, f"memory-client/{self._version}"
         url, key = target.url, target.key
         if url is None:
-            endpoint = local.connect(target.data_dir, version=self._version)
+            endpoint = self._local()
             url, key = endpoint.url, endpoint.key
         headers = {"User-Agent": agent} if key is None else {"User-Agent": agent, "X-API-Key": key}
         return Transport(url, headers=headers, proxy=target.proxy, silence_timeout_s=_ANSWER_WITHIN_S)
+
+    def _local(self) -> local.Endpoint:
+        if self._starting:
+            return local.connect(self._target.data_dir, version=self._version)
+        endpoint = local.find(self._target.data_dir)
+        if endpoint is None:
+            raise UnreachableError("the local memory server does not run")
+        return endpoint
 
 
 def _sent(transport: Transport, entry: Entry) -> Verdict:
@@ -185,4 +218,7 @@ def _sent(transport: Transport, entry: Entry) -> Verdict:
     headers = {**entry.headers, "X-Written-Ago": str(max(0, int(time.time() - entry.at)))}
     body = entry.body.encode("utf-8", "surrogatepass")
     with transport.request(entry.method, entry.path, body=body, headers=headers) as answer:
-        return verdict(transport.name, answer.status, answer.headers, answer.read())
+        found = verdict(transport.name, answer.status, answer.headers, answer.read())
+    if found.no_route and entry.of_session:
+        return Verdict(REFUSED, f"{transport.name} is older than this machine's hooks, and keeps no sessions")
+    return found

@@ -133,9 +133,10 @@ class Keeper:
             return False
 
     def _tell(self, flushed: Flushed) -> None:
-        if flushed.delivered:
-            count = len(flushed.delivered)
-            said = [f"- {_line(entry.what)} → {_line(text.partition(chr(10))[0])}" for entry, text in flushed.delivered]
+        delivered = [(entry, text) for entry, text in flushed.delivered if not entry.of_session]
+        if delivered:
+            count = len(delivered)
+            said = [f"- {_line(entry.what)} → {_line(text.partition(chr(10))[0])}" for entry, text in delivered]
             more = [f"- and {count - _TOLD_IN_FULL:,} more"] if count > _TOLD_IN_FULL else []
             with self._lock:
                 self._news += [

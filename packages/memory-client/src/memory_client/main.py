@@ -1,4 +1,7 @@
-"""The command `memory-client`: MCP over stdio to a memory server. The only place here that reads the environment."""
+"""The command `memory-client`: MCP over stdio to a memory server, and the hooks of agents.
+
+The environment is read here and in `hooks`, nowhere else.
+"""
 
 import os
 import sys
@@ -11,12 +14,14 @@ if TYPE_CHECKING:
 
 _HELP = """\
 Usage: memory-client
+       memory-client hook [EVENT]
 
 MCP over stdio to a memory server, for clients such as Claude Code:
 
     claude mcp add memory -- uvx memory-client
 
 Without MEMORY_SERVER it uses the local server, and starts it when needed.
+`memory-client hook` is for the agent's hooks; see memory-client hook --help.
 
 Environment:
   MEMORY_SERVER     URL of the server, such as http://memory.lan:8420
@@ -37,6 +42,10 @@ def main() -> None:
         print(f"memory-client {__version__}")  # noqa: T201
     elif arguments in (["--help"], ["-h"]):
         print(_HELP, end="")  # noqa: T201
+    elif arguments[:1] == ["hook"]:
+        from memory_client import hooks  # the bridge needs none of it
+
+        hooks.run(arguments[1:])
     elif arguments:
         sys.stderr.write(f"memory-client takes no argument {arguments[0]!r}; see memory-client --help\n")
         sys.exit(2)

@@ -55,6 +55,11 @@ class Entry:
         shown = shortened(_text(self.body))
         return f"{self.verb}: {shown}" if shown else self.verb
 
+    @property
+    def of_session(self) -> bool:
+        """Whether a hook made it, and nobody waits to hear of it."""
+        return self.path.startswith("/sessions/")
+
     def record(self) -> Record:
         fields = ("verb", "method", "path", "headers", "body", "key", "at")
         return {"kind": "write", **{name: getattr(self, name) for name in fields}}

@@ -17,19 +17,26 @@ _LATER_CODES = frozenset(
         "no-route", "method-not-allowed", "misdirected",
     }
 )  # fmt: skip
+_NO_ROUTE = frozenset({"no-route", "method-not-allowed"})
 _INTERNAL_ERROR = -32603
 
 
 class Verdict:
-    """`said` is the server's sentence; `pause_s` how long it wants us to wait, where it said so."""
+    """`said` is the server's sentence; `pause_s` how long it wants us to wait, where it said so.
 
-    __slots__ = ("kind", "no_key", "pause_s", "said")
+    `no_route`: a memory server that does not know such a request, an older one perhaps.
+    """
 
-    def __init__(self, kind: str, said: str, *, pause_s: float | None = None, no_key: bool = False) -> None:
+    __slots__ = ("kind", "no_key", "no_route", "pause_s", "said")
+
+    def __init__(
+        self, kind: str, said: str, *, pause_s: float | None = None, no_key: bool = False, no_route: bool = False
+    ) -> None:
         self.kind = kind
         self.said = said
         self.pause_s = pause_s
         self.no_key = no_key
+        self.no_route = no_route
 
 
 def verdict(name: str, status: int, headers: dict[str, str], body: bytes) -> Verdict:
@@ -79,7 +86,8 @@ def _of_rest(status: int, document: dict[str, object]) -> Verdict | None:
 
 def _refusal(code: object, said: str) -> Verdict:
     """What the server's own error says: for good, unless its code tells of a state that passes."""
-    return Verdict(LATER if code in _LATER_CODES else REFUSED, said, no_key=code in ("unauthorized", "forbidden"))
+    kind = LATER if code in _LATER_CODES else REFUSED
+    return Verdict(kind, said, no_key=code in ("unauthorized", "forbidden"), no_route=code in _NO_ROUTE)
 
 
 def _document(content_type: str, body: bytes) -> dict[str, object] | None:

@@ -1,0 +1,171 @@
+"""A hook's one request: asked, or delivered in its turn. Takes as long as it takes: whoever calls it need not wait.
+
+Nothing here starts a server, replaces an older one, or delivers a long backlog: that begins in a process which
+outlives the hook (`Background`).
+"""
+
+import json
+import os
+import sys
+import time
+
+from memory_client import __version__, local
+from memory_client.errors import ClientError
+from memory_client.target import OUTBOX_FOLDER
+from memory_client.transport import Transport
+
+TYPE_CHECKING = False  # typing itself would cost a start 5 ms
+if TYPE_CHECKING:
+    from memory_client.delivery import Courier
+    from memory_client.hook_events import Request
+    from memory_client.outbox import Entry
+    from memory_client.target import Target
+
+AGENT = f"memory-client/{__version__}"
+_LOOK_AGAIN_S = 0.02
+_TURN_WAIT_S = 0.2  # how long for another process that is delivering
+_TIME_FOR_OTHERS_S = 0.3
+_BACKLOG_WITHIN_S = 120.0
+
+DONE, FAILED, AWAY = "done", "failed", "away"
+
+
+class Outcome:
+    """`kind` is DONE, FAILED (to send it again would be of no use) or AWAY. `why` is for people, `text` for the agent.
+
+    `heard`: the server, or whoever delivers to it just now, has been heard.
+    """
+
+    __slots__ = ("heard", "kind", "text", "why")
+
+    def __init__(self, kind: str, why: str, *, text: str = "", heard: bool = True) -> None:
+        self.kind = kind
+        self.why = why
+        self.text = text
+        self.heard = heard
+
+
+class Background:
+    """Starts or replaces the local server, then delivers what waits: in a process that the hook leaves behind."""
+
+    def __init__(self, data_dir: str) -> None:
+        self.begun = False
+        self._data_dir = data_dir
+
+    def begin(self) -> None:
+        if self.begun or not sys.executable:
+            return
+        self.begun = True
+        import subprocess  # 10 ms, only where a server is to be started or something waits
+
+        detached = 0
+        if sys.platform == "win32":
+            detached = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", "memory_client", "hook", "--background"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self._data_dir if os.path.isdir(self._data_dir) else os.sep,
+            start_new_session=True,
+            creationflags=detached,
+        )
+
+
+def ask(target: "Target", request: "Request", background: Background, *, until: float) -> Outcome:
+    """What the session is to be told. `until` is of the monotonic clock."""
+    body = json.dumps(request.body).encode()
+    if target.url is not None:
+        return _asked(target.url, target.key, target, request.path, body, until)
+    return _ask_local(target, request, body, background, until)
+
+
+def _ask_local(target: "Target", request: "Request", body: bytes, background: Background, until: float) -> Outcome:
+    """Whatever server runs is asked. A session that starts waits for one that is only now starting."""
+    asked = ""
+    outcome = Outcome(AWAY, "the local memory server is starting", heard=False)
+    while True:
+        endpoint = local.find(target.data_dir)
+        if endpoint is None or (request.starts and local.is_newer(__version__, endpoint.version)):
+            background.begin()
+        if endpoint is not None and endpoint.instance != asked:
+            asked = endpoint.instance
+            outcome = _asked(endpoint.url, endpoint.key, target, request.path, body, until)
+        finished = outcome.kind == DONE or (outcome.kind == FAILED and not background.begun)
+        if finished or not request.starts or time.monotonic() > until:
+            return outcome
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _asked(url: str, key: str | None, target: "Target", path: str, body: bytes, until: float) -> Outcome:
+    headers = {**headers_of(target), **({} if key is None else {"X-API-Key": key})}
+    left_s = max(0.01, until - time.monotonic())
+    try:
+        transport = Transport(url, headers=headers, proxy=target.proxy)
+        with transport.request("POST", path, body=body, timeout_s=left_s) as answer:
+            status, said, kinds = answer.status, answer.read(), answer.headers
+    except ClientError as error:
+        return Outcome(AWAY, str(error), heard=False)
+    document = _document(said)
+    text = document.get("text")
+    if status == 200 and isinstance(text, str):
+        return Outcome(DONE, "told" if text.strip() else "there is nothing to say", text=text.strip())
+    if status < 400:
+        return Outcome(FAILED, f"{transport.name} does not answer as a memory server does; check MEMORY_SERVER")
+    from memory_client.verdicts import verdict  # only for its sentences
+
+    return Outcome(FAILED, verdict(transport.name, status, kinds, said).said)
+
+
+def deliver(courier: "Courier", entry: "Entry") -> Outcome:
+    """Send `entry` after what was kept before it. AWAY: it is to be kept behind that."""
+    from memory_client.verdicts import DELIVERED, LATER
+
+    try:
+        found = courier.deliver(entry, turn_within_s=_TURN_WAIT_S, within_s=_TIME_FOR_OTHERS_S)
+    except ClientError as error:
+        return Outcome(AWAY, str(error), heard=False)
+    if found.kind == DELIVERED:
+        return Outcome(DONE, "delivered")
+    if found.kind == LATER and not found.no_key:
+        return Outcome(AWAY, found.said)
+    return Outcome(FAILED, found.said)
+
+
+def entry_of(target: "Target", request: "Request") -> "Entry":
+    from memory_client.outbox import written
+
+    body = json.dumps(request.body, ensure_ascii=False).encode("utf-8", "replace")
+    return written(request.verb, "POST", request.path, headers_of(target), body)
+
+
+def headers_of(target: "Target") -> dict[str, str]:
+    kinds = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": AGENT}
+    return {**kinds, **target.identity_headers()}
+
+
+def something_waits(target: "Target") -> bool:
+    if not os.path.isdir(os.path.join(target.data_dir, OUTBOX_FOLDER)):
+        return False
+    from memory_client.outbox import outbox_of  # 2 ms, where there ever was something
+
+    outbox = outbox_of(target)
+    return not outbox.empty() and bool(outbox.waiting())
+
+
+def in_background(target: "Target") -> None:
+    """What `Background` begins. Raises ClientError."""
+    if target.url is None:
+        local.connect(target.data_dir, version=__version__)
+    if something_waits(target):
+        from memory_client.delivery import Courier
+
+        Courier(target, version=__version__).flush(within_s=_BACKLOG_WITHIN_S)
+
+
+def _document(said: bytes) -> dict[str, object]:
+    try:
+        document = json.loads(said)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

@@ -57,7 +57,10 @@ class RunningServer:
 
 def environment(env: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without settings of ours, so that a developer's own never leak into a test."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MEMORY_", "CORS_"))}
+    ours = ("MEMORY_", "CORS_", "XDG_CONFIG")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    if "HOME" not in (env or {}):
+        clean["XDG_CONFIG_HOME"] = os.devnull  # no folder: the settings file of this machine is not found
     return {**clean, "MEMORY_EMBEDDER": "none", "MEMORY_MODEL_DOWNLOAD": "false", **(env or {})}
 
 

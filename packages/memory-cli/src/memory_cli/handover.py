@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 FOUNDING_SERVER = "http://localhost:8420"
-"""Where `claude-memory client` looks when MEMORY_SERVER is not set."""
+"""Where `claude-memory client` looks when nothing names a server."""
 
 _OPTIONS = {"-p": "project", "--project": "project", "--server": "server", "--data-dir": "data_dir"}
 
@@ -41,14 +41,17 @@ def become(arguments: Sequence[str], environ: Mapping[str, str]) -> int | None:
 
 def bridge(command: str, place: Place, environ: Mapping[str, str]) -> int:
     """MCP on standard input and output: `serve` with the memories of this machine, `client` with those of a server."""
+    from memory_client import settings_file
     from memory_client.errors import SettingError
     from memory_client.main import run_bridge
     from memory_client.target import resolve_target
 
     if place.data_dir is not None:
         environ = {**environ, "MEMORY_DATA_DIR": place.data_dir}
-    where = "local" if command == "serve" else place.server or environ.get("MEMORY_SERVER") or FOUNDING_SERVER
+    where = "local" if command == "serve" else place.server
     try:
+        if where is None and not settings_file.beneath(environ).get("MEMORY_SERVER"):
+            where = FOUNDING_SERVER
         run_bridge(resolve_target(environ, server=where, project=place.project))
     except SettingError as error:
         # The agent gets to read it too, as the answer to whatever it asks.

@@ -1,12 +1,12 @@
 """Where the server is, and what this machine says of itself. Bridge, CLI and SDK resolve it here, and only here.
 
-Takes the environment as an argument; reads no file but git's and the key's. Standard library only.
+Takes the environment as an argument; reads no file but git's, the key's and the settings'. Standard library only.
 """
 
 import os
 from collections.abc import Mapping
 
-from memory_client import urls
+from memory_client import settings_file, urls
 from memory_client.errors import SettingError
 from memory_core.project import Project, identify
 
@@ -52,14 +52,16 @@ def resolve_target(
 ) -> Target:
     """The target that the environment names; `server` goes before MEMORY_SERVER, `project` before MEMORY_PROJECT.
 
-    `server="local"` means the local one whatever MEMORY_SERVER says. Raises SettingError.
+    `server="local"` means the local one whatever MEMORY_SERVER says. Where the environment says nothing, the settings
+    file of this machine does. Raises SettingError.
     """
+    environ = settings_file.beneath(environ, server=server)
     place = (environ.get("MEMORY_SERVER", "") if server is None else server).strip()
     url = None if place in ("", LOCAL) else urls.server_url(place)
     key = _key(environ)
     if key is not None and not (key.isascii() and key.isprintable()):
         raise SettingError("MEMORY_API_KEY holds a character that a key cannot have; copy it again")
-    home = environ.get("HOME") or environ.get("USERPROFILE") or os.path.expanduser("~")
+    home = settings_file.home(environ)
     data_dir = environ.get("MEMORY_DATA_DIR", "").strip() or os.path.join(home, ".claude-memory")
     if data_dir == "~" or data_dir.startswith("~/"):
         data_dir = home + data_dir[1:]

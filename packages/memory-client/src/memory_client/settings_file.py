@@ -1,0 +1,120 @@
+"""The settings file of this machine: `export NAME=value` lines that a shell can read, taken beneath the environment.
+
+Bridge, hooks and CLI find the server in it, so that no agent's configuration holds an address or a key. Standard
+library only. `claude-memory setup` and scripts/install-client.sh write the file.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+
+from memory_client import urls
+from memory_client.errors import SettingError
+
+SERVER = "MEMORY_SERVER"
+_PAIR = (SERVER, "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
+"""A server and the key to it come from one place: a key never goes to another server than it was set with."""
+_ALONE = ("MEMORY_CLIENT_ID", "MEMORY_HOOKS")
+_SPECIAL = frozenset("$`\"'\\;&|<>()*?[]{}!")
+
+
+def home(environ: Mapping[str, str]) -> str:
+    return environ.get("HOME") or environ.get("USERPROFILE") or os.path.expanduser("~")
+
+
+def folder(environ: Mapping[str, str]) -> str:
+    """Where this machine keeps its settings."""
+    base = environ.get("XDG_CONFIG_HOME") or (environ.get("APPDATA") if os.name == "nt" else None)
+    return os.path.join(base or os.path.join(home(environ), ".config"), "claude-memory")
+
+
+def path(environ: Mapping[str, str]) -> str:
+    return os.path.join(folder(environ), "env")
+
+
+def beneath(environ: Mapping[str, str], *, server: str | None = None) -> Mapping[str, str]:
+    """`environ`, and beneath it what the file says; `server` goes before both. Raises SettingError.
+
+    Server and key are taken together, and only where the environment names no server. An empty variable names nothing.
+    """
+    kept = read(path(environ), home(environ))
+    if not kept:
+        return environ
+    settings = dict(environ)
+    for name in _ALONE:
+        if name in kept and not environ.get(name, "").strip():
+            settings[name] = kept[name]
+    if kept.get(SERVER) and not environ.get(SERVER, "").strip() and (server is None or _same(server, kept[SERVER])):
+        for name in _PAIR:
+            settings.pop(name, None)
+            if name in kept:
+                settings[name] = kept[name]
+    return settings
+
+
+def read(file: str, home: str) -> dict[str, str]:
+    """What of ours `file` sets; nothing where there is none. `~/` at the beginning of a value is `home`.
+
+    Raises SettingError, naming the line.
+    """
+    try:
+        with open(file, encoding="utf-8-sig") as opened:
+            text = opened.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    return dict(_settings(text, file, home))
+
+
+def _settings(text: str, file: str, home: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.removeprefix("export ").lstrip().partition("=")
+        if not equals or not name.isidentifier():
+            raise SettingError(f"line {number} of {file} is not export NAME=value; mend or remove it")
+        if name in _PAIR or name in _ALONE:
+            word = _word(value, f"line {number} of {file}")
+            yield name, home + word[1:] if value.startswith("~/") else word
+
+
+def _word(text: str, where: str) -> str:
+    """`text` as a shell reads it, quotes resolved; what only a shell could work out is refused."""
+    if not any(char in _SPECIAL or char.isspace() for char in text):
+        return text
+    word, at, quote = "", 0, ""
+    while at < len(text):
+        char = text[at]
+        at += 1
+        if char == quote:
+            quote = ""
+        elif quote == "'":
+            word += char
+        elif char == "\\" and at < len(text):
+            word += text[at] if not quote or text[at] in '"\\$`' else char + text[at]
+            at += 1
+        elif char in "$`":
+            raise SettingError(f"{where} has a {char}, which only a shell could work out; write the value in full")
+        elif quote:
+            word += char
+        elif char in "'\"":
+            quote = char
+        elif char.isspace():
+            rest = text[at:].strip()
+            if rest and not rest.startswith("#"):
+                raise SettingError(f"{where} has more than one word; put the value in single quotes")
+            break
+        elif char in _SPECIAL and char not in "[]":  # the brackets of an IPv6 address
+            raise SettingError(f"{where} has a {char} outside of quotes; put the value in single quotes")
+        else:
+            word += char
+    if quote:
+        raise SettingError(f"{where} has a quote that is not closed")
+    return word
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return urls.server_url(one.strip()) == urls.server_url(other.strip())
+    except SettingError:
+        return False

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
-"""One version for the four packages, and exact pins between them.
+"""One version for the four packages and the plugin, and exact pins between them.
 
     scripts/dev/release.py bump 0.2.0   write the version, the pins, the lock and the changelog's heading
-    scripts/dev/release.py check        every pyproject.toml and __init__.py agrees
-    scripts/dev/release.py check DIST   … and so does the metadata of each wheel and sdist in DIST
+    scripts/dev/release.py check        every pyproject.toml and __init__.py agrees, and the plugin
+    scripts/dev/release.py check DIST   … and what is built in DIST: wheels, sdists, and what `bundle` made
+    scripts/dev/release.py bundle DIST  build memory-VERSION.mcpb and server.json
+    scripts/dev/release.py owner NAME   write whose repository it is, for the MCP registry, into the client's README
 
 uv takes a sibling from the workspace whatever its pin says, `uv lock --check` included: only a look at the files, and
 at the built metadata, finds a stale pin. Standard library only.
 """
 
 import datetime as dt
+import json
 import re
 import subprocess
 import sys
@@ -20,6 +23,8 @@ from collections.abc import Iterator
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path
+
+import bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
@@ -63,6 +68,9 @@ def faults_in_tree(members: dict[str, Path]) -> Iterator[str]:
         if f'__version__ = "{version}"' not in module_file(folder).read_text():
             yield f"{module_file(folder).relative_to(ROOT)} does not say {version}"
         yield from loose_pins(name, requirements(declared), version, set(members))
+    plugin = json.loads((ROOT / bundle.PLUGIN).read_text())["version"]
+    if plugin != version:
+        yield f"{bundle.PLUGIN} is {plugin}, memory-core is {version}"
 
 
 def metadata(archive: Path) -> Message:
@@ -91,6 +99,23 @@ def faults_in_builds(members: dict[str, Path], dist: Path) -> Iterator[str]:
                 yield f"{archive.name} has no {header}"
         yield from loose_pins(archive.name, built.get_all("Requires-Dist") or [], version, set(members))
     yield from (f"{dist} has no {suffix} of {name}" for name, suffix in sorted(missing))
+    yield from faults_in_bundle(version, dist)
+
+
+def faults_in_bundle(version: str, dist: Path) -> Iterator[str]:
+    archive, listing = dist / f"memory-{version}.mcpb", dist / "server.json"
+    yield from (f"{dist} has no {file.name}" for file in (archive, listing) if not file.exists())
+    if archive.exists():
+        with zipfile.ZipFile(archive) as opened:
+            built = json.loads(opened.read("manifest.json"))["version"]
+        if built != version:
+            yield f"{archive.name} is {built}, not {version}"
+    if listing.exists():
+        listed = json.loads(listing.read_text())
+        if {listed["version"], *(package["version"] for package in listed["packages"])} != {version}:
+            yield f"server.json is not {version}"
+        if listed["name"] != bundle.registry_name(ROOT):
+            yield f"server.json is {listed['name']}, and the README of memory-client {bundle.registry_name(ROOT)}"
 
 
 def check(dist: Path | None) -> None:
@@ -112,6 +137,8 @@ def bump(version: str) -> None:
         file.write_text(re.sub(rf'"((?:{siblings})(?:\[[^\]]*\])?)==[^";]*', rf'"\1=={version}', text))
         module = module_file(folder)
         module.write_text(re.sub(r'__version__ = ".*"', f'__version__ = "{version}"', module.read_text()))
+    plugin = ROOT / bundle.PLUGIN
+    plugin.write_text(re.sub(r'"version": ".*"', f'"version": "{version}"', plugin.read_text(), count=1))
     changelog = ROOT / "CHANGELOG.md"
     today = dt.datetime.now(dt.UTC).date()
     changelog.write_text(
@@ -119,6 +146,15 @@ def bump(version: str) -> None:
     )
     subprocess.run(["uv", "lock", "--quiet"], cwd=ROOT, check=True)
     check(None)
+
+
+def owner(name: str) -> None:
+    """The registry takes a package under `io.github.NAME` from that account alone, and only if its README says so."""
+    if not re.fullmatch(r"[A-Za-z0-9-]+", name):
+        sys.exit(f"{name} is no account: give the name before the slash in the repository's address")
+    readme = ROOT / bundle.CLIENT_README
+    readme.write_text(bundle.REGISTRY_NAME.sub(f"io.github.{name}/memory", readme.read_text()))
+    print(bundle.registry_name(ROOT))
 
 
 def main(arguments: list[str]) -> None:
@@ -129,6 +165,10 @@ def main(arguments: list[str]) -> None:
             check(None)
         case ["check", dist]:
             check(Path(dist))
+        case ["bundle", dist]:
+            print(*bundle.build(ROOT, Path(dist)), sep="\n")
+        case ["owner", name]:
+            owner(name)
         case _:
             sys.exit(__doc__)
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,16 @@ MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
 }
+_COMMAND = (sys.executable, "-m", "memory_client")
 _WAIT_S = 60.0  # long enough for a machine under load; only a failing test waits that long
 
 
 class Bridge:
     """A running bridge. `stray` holds what arrived while something else was waited for."""
 
-    def __init__(self, environ: Mapping[str, str], cwd: Path | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str], cwd: Path | None = None, command: Sequence[str] = _COMMAND) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "memory_client"],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -157,8 +158,8 @@ class Bridge:
 
 
 @contextlib.contextmanager
-def bridge(environ: Mapping[str, str], cwd: Path | None = None) -> Iterator[Bridge]:
-    client = Bridge(environ, cwd)
+def bridge(environ: Mapping[str, str], cwd: Path | None = None, command: Sequence[str] = _COMMAND) -> Iterator[Bridge]:
+    client = Bridge(environ, cwd, command)
     try:
         yield client
     finally:

@@ -6,7 +6,7 @@ Takes the environment as an argument; reads no file but git's, the key's and the
 import os
 from collections.abc import Mapping
 
-from memory_client import settings_file, urls
+from memory_client import options, settings_file, urls
 from memory_client.errors import SettingError
 from memory_core.project import Project, identify
 
@@ -55,6 +55,8 @@ def resolve_target(
     `server="local"` means the local one whatever MEMORY_SERVER says. Where the environment says nothing, the settings
     file of this machine does. Raises SettingError.
     """
+    if server is None:
+        environ = options.completed(environ)
     environ = settings_file.beneath(environ, server=server)
     place = (environ.get("MEMORY_SERVER", "") if server is None else server).strip()
     url = None if place in ("", LOCAL) else urls.server_url(place)

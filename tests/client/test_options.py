@@ -36,10 +36,11 @@ def test_the_plugin_s_key_takes_the_place_of_the_file_that_the_environment_names
     assert resolve(**ANSWERS, MEMORY_API_KEY_FILE="/does/not/exist").key == "the plugin's key"
 
 
-def test_without_a_key_of_its_own_the_plugin_s_server_gets_that_of_the_environment() -> None:
+def test_no_key_is_sent_to_a_server_that_it_was_not_given_with() -> None:
     answers = ANSWERS | {"CLAUDE_PLUGIN_OPTION_API_KEY": ""}
 
-    assert resolve(**answers, MEMORY_API_KEY="key").key == "key"
+    assert resolve(**answers, MEMORY_API_KEY="of another server").key is None
+    assert resolve_target(ANSWERS, server="http://elsewhere.lan", directory="/").key is None
 
 
 @pytest.mark.parametrize("empty", [UNFILLED, dict.fromkeys(ANSWERS, ""), dict.fromkeys(ANSWERS, " ")])

@@ -6,25 +6,19 @@ bundle for desktop programs are given the same names. Standard library only.
 
 from collections.abc import Mapping
 
-_SERVER = "CLAUDE_PLUGIN_OPTION_SERVER_URL"
-_KEY = "CLAUDE_PLUGIN_OPTION_API_KEY"
-_CLIENT_ID = "CLAUDE_PLUGIN_OPTION_CLIENT_ID"
-
 
 def completed(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """`environ`, with the options for what it leaves out. The key of the options is for their server alone."""
-    server, key, client_id = (_said(environ, name) for name in (_SERVER, _KEY, _CLIENT_ID))
-    added = {}
+    """`environ`, with the options for what it leaves out. A server's key comes from where the server comes from."""
+    server, key, client_id = (_said(environ, name) for name in ("SERVER_URL", "API_KEY", "CLIENT_ID"))
+    settings = dict(environ)
     if server and not environ.get("MEMORY_SERVER", "").strip():
-        added["MEMORY_SERVER"] = server
-        if key:
-            added |= {"MEMORY_API_KEY": key, "MEMORY_API_KEY_FILE": ""}
+        settings |= {"MEMORY_SERVER": server, "MEMORY_API_KEY": key, "MEMORY_API_KEY_FILE": ""}
     if client_id and not environ.get("MEMORY_CLIENT_ID", "").strip():
-        added["MEMORY_CLIENT_ID"] = client_id
-    return {**environ, **added} if added else environ
+        settings["MEMORY_CLIENT_ID"] = client_id
+    return settings
 
 
 def _said(environ: Mapping[str, str], name: str) -> str:
     """Some programs leave the placeholder of an option that nobody has filled in as it is."""
-    value = environ.get(name, "").strip()
+    value = environ.get(f"CLAUDE_PLUGIN_OPTION_{name}", "").strip()
     return "" if value.startswith("${user_config.") else value

@@ -15,6 +15,7 @@ from starlette.routing import Route as AsgiRoute
 from memory_core.backups import Backups
 from memory_core.changes import Quota
 from memory_core.diagnosis import Doctor
+from memory_core.engine.names import Names
 from memory_core.errors import InvalidError
 from memory_core.memories import Memories
 from memory_core.watching import Watch
@@ -64,6 +65,9 @@ class Service(Memories, Protocol):
     """The product with a beginning, an end, backups, a doctor and a watch, and as far as a key reaches it."""
 
     def within(self, projects: Sequence[str]) -> Memories: ...
+
+    @property
+    def names(self) -> Names: ...
 
     @property
     def backups(self) -> Backups: ...
@@ -120,7 +124,7 @@ def create_app(
         reach = request.state.principal.projects
         return service if reach is None else service.within(reach)
 
-    sessions = SessionService(settings.data_dir, secrets=settings.secrets)
+    sessions = SessionService(settings.data_dir, names=service.names, secrets=settings.secrets)
 
     def sessions_of(request: Request) -> CallerSessions:
         return sessions.of(memories(request), caller_of(request), request.state.principal.projects)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from msgspec import UNSET, structs
 
-from memory_core.engine.ports import KeptProject
+from memory_core.engine.selections import KeptProject
 from memory_core.errors import ConflictError
 from memory_core.projects import ProjectInfo, ProjectList
 from memory_core.types import Memory, MemoryPatch, Scope
@@ -43,6 +43,11 @@ class Names:
     def all(self, projects: Iterable[str]) -> tuple[str, ...]:
         """Each once. "" among them stands for no project."""
         return tuple(dict.fromkeys(self.known.get(name, name) for name in projects))
+
+    def called(self, projects: Iterable[str]) -> tuple[str, ...]:
+        """All names of these: what was written down elsewhere may have any of them."""
+        meant = self.all(projects)
+        return (*meant, *(alias for alias, project in self.known.items() if project in meant))
 
     def patch(self, patch: MemoryPatch) -> MemoryPatch:
         meant = patch.project_id if patch.project_id is UNSET else self.meant(patch.project_id)

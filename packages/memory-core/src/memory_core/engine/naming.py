@@ -13,7 +13,8 @@ from memory_core.engine import renaming
 from memory_core.engine.changing import act, new_batch
 from memory_core.engine.moving import Moving
 from memory_core.engine.names import listed
-from memory_core.engine.ports import Act, Selection, Transaction
+from memory_core.engine.ports import Act, Transaction
+from memory_core.engine.selections import Selection
 from memory_core.engine.writing import Sight
 from memory_core.projects import MoveQuery, MoveReport, NewAlias, ProjectInfo, ProjectList, ProjectMerge
 from memory_core.types import Scope

@@ -3,7 +3,8 @@
 from msgspec import structs
 
 from memory_core.engine.names import Meanings, changed, listed
-from memory_core.engine.ports import Act, Selection, Transaction
+from memory_core.engine.ports import Act, Transaction
+from memory_core.engine.selections import Selection
 from memory_core.errors import ConflictError, NotFoundError
 from memory_core.projects import MoveReport, NewAlias, ProjectInfo, ProjectMerge
 from memory_core.types import Scope

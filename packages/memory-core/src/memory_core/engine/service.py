@@ -92,6 +92,7 @@ class MemoryService(Asking):
                 secrets=secrets,
             )
         )
+        self.names = self._names
         self.watch = EngineWatch(store, embeddings, reranking)
 
     def within(self, projects: Sequence[str]) -> Memories:

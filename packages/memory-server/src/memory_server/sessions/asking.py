@@ -6,7 +6,7 @@ Pure.
 from collections.abc import Sequence
 from datetime import datetime
 
-from memory_core.engine.context import estimate_tokens
+from memory_core.engine.telling import estimate_tokens
 from memory_core.sessions import BUDGETS, ContextRequest, Occasion
 from memory_core.types import ContextQuery
 from memory_core.visible import one_line, unfenced

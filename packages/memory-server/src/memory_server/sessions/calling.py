@@ -12,9 +12,9 @@ import msgspec
 from msgspec import UNSET, structs
 
 from memory_core.changes import ANYONE, By
-from memory_core.engine.context import estimate_tokens
 from memory_core.engine.reach.reach import Reach
 from memory_core.engine.redaction.finding import redact
+from memory_core.engine.telling import estimate_tokens
 from memory_core.errors import AmbiguousIdError, ForbiddenError, InvalidError, NotFoundError
 from memory_core.memories import Memories
 from memory_core.sessions import (
@@ -68,7 +68,7 @@ class CallerSessions:
         self._memories = memories
         self._claims = caller.claims
         self._by = caller.by
-        self._reach = None if projects is None else Reach(tuple(projects))
+        self._reach = None if projects is None else Reach(tuple(projects), service.names)
 
     async def context(self, session_id: str, asked: ContextRequest) -> SessionContext:
         seen = self._seen(session_id, self._by, agent=asked.agent, directory=asked.directory, prompt=asked.prompt)
@@ -138,9 +138,7 @@ class CallerSessions:
         project_id = self._claims.project_id if query.project_id is UNSET else query.project_id
         everywhere = query.global_search or (query.project_id is UNSET and project_id is None)
         asked = Asked(
-            of_project=not everywhere,
-            project_id=project_id,
-            reach=None if self._reach is None else self._reach.projects,
+            projects=self._listed(None if everywhere else (project_id or "",)),
             client_id=query.client_id,
             status=query.status,
             before=None if query.cursor is None else place(query.cursor),
@@ -178,10 +176,8 @@ class CallerSessions:
 
     async def _current(self, by: By) -> Row:
         """The one open session of the caller's machine and project; a new one where there is none."""
-        project_id = self._within(self._claims.project_id)
-        rows = await self._service.journal(
-            lambda book: book.open_ones(project_id, self._claims.client_id, limit=_NAMED + 1)
-        )
+        here = self._service.names.called((self._within(self._claims.project_id) or "",))
+        rows = await self._service.journal(lambda book: book.open_ones(here, self._claims.client_id, limit=_NAMED + 1))
         if len(rows) > 1:
             more = ", …" if len(rows) > _NAMED else ""
             named = ", ".join(f"{row.session_id[:SHORT_ID]} ({row.title or 'no title'})" for row in rows[:_NAMED])
@@ -212,6 +208,7 @@ class CallerSessions:
         return beginning if len(found) == 1 and len(beginning) >= MIN_BEGINNING else session_id
 
     async def _answer(self, row: Row) -> Session:
+        row = structs.replace(row, project_id=self._service.names.meant(row.project_id))
         return await session_of(self._memories, row)
 
     async def _is_within(self, memory_id: str) -> bool:
@@ -250,7 +247,13 @@ class CallerSessions:
             if project_id is None and len(self._reach.projects) == 1:
                 project_id = self._reach.projects[0] or None
             self._reach.check(project_id)
-        return project_id
+        return self._service.names.meant(project_id)
+
+    def _listed(self, projects: Sequence[str] | None) -> Sequence[str] | None:
+        """Of `projects`, null for all, those within reach, under all of their names."""
+        if self._reach is not None:
+            projects = tuple(self._reach.named(projects))
+        return None if projects is None else self._service.names.called(projects)
 
     def _may_change(self, row: Row) -> None:
         """Raises NotFoundError for a session of another project, ForbiddenError for one of another machine."""

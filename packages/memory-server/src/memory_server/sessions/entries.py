@@ -80,11 +80,9 @@ class Written(Struct, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """Which sessions a page has. `of_project`: only those of `project_id`; `reach`: of these projects, null for all."""
+    """Which sessions a page has: those of `projects`, under all of their names; null for all."""
 
-    of_project: bool
-    project_id: str | None
-    reach: Sequence[str] | None
+    projects: Sequence[str] | None
     client_id: str | None
     status: SessionStatus | None
     before: tuple[datetime, str] | None

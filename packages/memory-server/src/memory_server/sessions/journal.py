@@ -115,9 +115,7 @@ class Journal:
     def page(self, asked: Asked) -> list[Row]:
         before_at, before_id = (None, None) if asked.before is None else asked.before
         values = {
-            "of_project": asked.of_project,
-            "project_id": asked.project_id or "",
-            "reach": None if asked.reach is None else json.dumps(list(asked.reach)),
+            "projects": None if asked.projects is None else json.dumps(list(asked.projects)),
             "client_id": asked.client_id,
             "is_open": None if asked.status is None else asked.status is SessionStatus.OPEN,
             "before_at": None if before_at is None else microseconds(before_at),
@@ -126,8 +124,8 @@ class Journal:
         }
         return [row_of(row) for row in self._ask(sql.PAGE, values)]
 
-    def open_ones(self, project_id: str | None, client_id: str | None, *, limit: int) -> list[Row]:
-        values = {"project_id": project_id, "client_id": client_id, "limit": limit}
+    def open_ones(self, projects: Sequence[str], client_id: str | None, *, limit: int) -> list[Row]:
+        values = {"projects": json.dumps(list(projects)), "client_id": client_id, "limit": limit}
         return [row_of(row) for row in self._ask(sql.OPEN, values)]
 
     def shown(self, session_id: str) -> list[Shown]:

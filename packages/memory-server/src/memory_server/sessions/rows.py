@@ -39,8 +39,7 @@ GO_ON = """
 """
 PAGE = f"""
     SELECT {FIELDS} FROM sessions
-    WHERE (NOT :of_project OR ifnull(project_id, '') = :project_id)
-        AND (:reach IS NULL OR ifnull(project_id, '') IN (SELECT value FROM json_each(:reach)))
+    WHERE (:projects IS NULL OR ifnull(project_id, '') IN (SELECT value FROM json_each(:projects)))
         AND (:client_id IS NULL OR client_id = :client_id)
         AND (:is_open IS NULL OR (ended_at IS NULL) = :is_open)
         AND (:before_at IS NULL OR (last_seen_at, session_id) < (:before_at, :before_id))
@@ -48,7 +47,8 @@ PAGE = f"""
 """
 OPEN = f"""
     SELECT {FIELDS} FROM sessions
-    WHERE ended_at IS NULL AND client_id IS :client_id AND project_id IS :project_id
+    WHERE ended_at IS NULL AND client_id IS :client_id
+        AND ifnull(project_id, '') IN (SELECT value FROM json_each(:projects))
     ORDER BY last_seen_at DESC LIMIT :limit
 """
 TOLD = """

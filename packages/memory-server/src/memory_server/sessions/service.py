@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
+from memory_core.engine.names import Names
 from memory_core.errors import UnavailableError
 from memory_core.memories import Memories
 from memory_core.types import SecretPolicy
@@ -25,15 +26,17 @@ T = TypeVar("T")
 
 
 class SessionService:
-    """One for each server. `secrets` says what becomes of secrets in what is noted."""
+    """One for each server. `names` says which project a name means, `secrets` what becomes of secrets in notes."""
 
     def __init__(
         self,
         data_dir: Path,
         *,
+        names: Names,
         secrets: SecretPolicy = SecretPolicy.REDACT,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.names = names
         self.secrets = secrets
         self.clock = clock
         self._data_dir = data_dir

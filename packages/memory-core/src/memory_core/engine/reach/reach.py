@@ -7,7 +7,7 @@ from msgspec import Struct, structs
 
 from memory_core.changes import Revision
 from memory_core.engine.names import Names
-from memory_core.engine.ports import Selection
+from memory_core.engine.selections import Selection
 from memory_core.errors import ForbiddenError, NotFoundError
 from memory_core.types import Memory, Scope
 

@@ -13,13 +13,10 @@ from memory_core.engine.ports import (
     Counts,
     EmbeddedEntry,
     Entry,
-    KeptProject,
     ModelIdentity,
-    Movable,
     Past,
     Probe,
     Rows,
-    Selection,
     Transaction,
     Usage,
     Vectors,
@@ -27,6 +24,7 @@ from memory_core.engine.ports import (
 )
 from memory_core.engine.reach.reach import Reach
 from memory_core.engine.reach.transaction import ReachedTransaction
+from memory_core.engine.selections import KeptProject, Movable, Selection
 from memory_core.types import Memory, Scope
 
 

@@ -5,19 +5,9 @@ from datetime import datetime
 
 from memory_core.changes import Action, Alike, Revision
 from memory_core.engine import ids
-from memory_core.engine.ports import (
-    Act,
-    AliasChange,
-    Answer,
-    Entry,
-    KeptProject,
-    Latest,
-    Movable,
-    Selection,
-    Transaction,
-    Usage,
-)
+from memory_core.engine.ports import Act, Answer, Entry, Latest, Transaction, Usage
 from memory_core.engine.reach.reach import Reach, refuse, unknown
+from memory_core.engine.selections import AliasChange, KeptProject, Movable, Selection
 from memory_core.errors import NotFoundError
 from memory_core.types import Memory, Scope
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memory_core.engine.ports import Act, AliasChange, KeptProject, Movable, Selection
+from memory_core.engine.ports import Act
+from memory_core.engine.selections import AliasChange, KeptProject, Movable, Selection
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.rows import COLUMNS, from_timestamp, memory_of
 from memory_core.engine.stores.duckdb.scope import Condition, condition, containing

@@ -20,18 +20,16 @@ from memory_core.engine.ports import (
     EmbeddedEntry,
     Entry,
     KeptModel,
-    KeptProject,
     ModelIdentity,
-    Movable,
     Past,
     Pending,
     Probe,
-    Selection,
     StoreOptions,
     Usage,
     Vectors,
     Wanted,
 )
+from memory_core.engine.selections import KeptProject, Movable, Selection
 from memory_core.engine.stores.duckdb import (
     dump,
     exchange,

@@ -6,7 +6,8 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from memory_core.changes import Alike, Revision
-from memory_core.engine.ports import Act, AliasChange, Answer, Entry, KeptProject, Latest, Movable, Selection, Usage
+from memory_core.engine.ports import Act, Answer, Entry, Latest, Usage
+from memory_core.engine.selections import AliasChange, KeptProject, Movable, Selection
 from memory_core.engine.stores.duckdb import answers, links, reads, removal, revisions, writes
 from memory_core.engine.stores.duckdb import projects as naming
 from memory_core.engine.stores.duckdb.database import Cursor

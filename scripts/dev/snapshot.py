@@ -4,7 +4,7 @@
     uv run scripts/dev/snapshot.py            write packages/memory-client/src/memory_client/snapshot.json
     uv run scripts/dev/snapshot.py --check    say whether it is what the server says today
 
-Run it after a change to the tools or the instructions; a test fails until then.
+Run it after a change to tools, prompts, resources or the instructions; a test fails until then.
 """
 
 import json
@@ -26,7 +26,9 @@ Result = dict[str, object]
 def questions() -> list[Message]:
     hello = {"protocolVersion": HANDSHAKE_VERSIONS[-1], "capabilities": {}, "clientInfo": {"name": "s", "version": "0"}}
     first = messages.line_of({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
-    rest = [("tools/list", None), ("server/discover", MODERN_VERSION), ("tools/list", MODERN_VERSION)]
+    lists = ("tools/list", "prompts/list", "resources/list", "resources/templates/list")
+    rest = [(method, version) for version in (None, MODERN_VERSION) for method in lists]
+    rest.append(("server/discover", MODERN_VERSION))
     return [messages.parsed(first), *(messages.request(method, version) for method, version in rest)]
 
 

@@ -60,6 +60,28 @@ def test_a_session_of_the_era_without_initialize(client: Bridge) -> None:
     assert "knows no handshake" in text_of(found["result"])
 
 
+def test_prompts_and_the_resource_pass_in_both_eras(client: Bridge) -> None:
+    """The bridge knows neither."""
+    client.initialize()
+    client.call("memory_add", content="The okapi hides at noon")
+    recall = {"name": "recall", "arguments": {"query": "okapi"}}
+    own, named, none = ({"uri": f"memory://context{rest}"} for rest in ("", "/tool", "/n%C3%B6body"))
+
+    for meta in ({}, {"_meta": MODERN}):
+        prompts = client.request("prompts/list", meta)["result"]["prompts"]
+        assert [prompt["name"] for prompt in prompts] == ["remember", "recall"]
+        prompt = client.request("prompts/get", recall | meta)["result"]["messages"][0]["content"]["text"]
+        listed = client.request("resources/list", meta)["result"]["resources"]
+        assert [one["uri"] for one in listed] == ["memory://context"]
+        assert client.request("resources/templates/list", meta)["result"]["resourceTemplates"]
+        texts = [
+            client.request("resources/read", uri | meta)["result"]["contents"][0]["text"] for uri in (own, named)
+        ]
+        assert all("The okapi hides at noon" in text for text in (prompt, *texts))
+        refused = client.request("resources/read", none | meta)["error"]
+        assert (refused["code"], refused["data"]) == (-32602 if meta else -32002, none)
+
+
 def test_the_server_learns_who_asks_and_for_which_project(
     environ: dict[str, str], server: RunningServer, tmp_path: Path
 ) -> None:

@@ -56,6 +56,10 @@ def test_a_session_opens_although_the_server_is_away(away: Bridge) -> None:
     assert hello["capabilities"]["tools"]["listChanged"] is True
     assert hello["instructions"]
     assert "memory_search" in {tool["name"] for tool in away.request("tools/list")["result"]["tools"]}
+    assert [one["name"] for one in away.request("prompts/list")["result"]["prompts"]] == ["remember", "recall"]
+    assert [one["uri"] for one in away.request("resources/list")["result"]["resources"]] == ["memory://context"]
+    assert "not available now" in away.request("prompts/get", {"name": "recall"})["error"]["message"]
+    assert "not available now" in away.request("resources/read", {"uri": "memory://context"})["error"]["message"]
     assert away.request("ping")["result"] == {}
 
 

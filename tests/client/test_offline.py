@@ -25,6 +25,23 @@ def test_before_anything_is_known_the_snapshot_is_told(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("version", [None, "2026-07-28"])
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [
+        ("tools/list", "tools"),
+        ("prompts/list", "prompts"),
+        ("resources/list", "resources"),
+        ("resources/templates/list", "resourceTemplates"),
+    ],
+)
+def test_the_snapshot_has_every_list_of_each_era(tmp_path: Path, method: str, key: str, version: str | None) -> None:
+    listed = Answers(str(tmp_path), "http://memory.lan").get(messages.request(method, version))
+
+    assert listed is not None
+    assert listed[key]
+
+
 def test_what_was_said_last_is_told_and_outlives_the_process(tmp_path: Path) -> None:
     question = messages.request("tools/list", None)
     Answers(str(tmp_path / "new"), "http://memory.lan").keep(question, {"tools": [1]})
@@ -61,7 +78,8 @@ def test_a_version_of_the_era_is_agreed_to(tmp_path: Path, asked: object, told: 
 
     assert result is not None
     assert result["protocolVersion"] == told
-    assert result["capabilities"] == {"tools": {"listChanged": True}}
+    assert set(result["capabilities"]) == {"tools", "prompts", "resources"}
+    assert result["capabilities"]["tools"] == {"listChanged": True}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"tools/list": 1}', b"\xff"])

@@ -107,11 +107,13 @@ class ToolMemories:
         return SearchResult(results=hits, count=len(hits), search_mode=mode, notice=notice)
 
     async def context(self, query: ContextQuery) -> Context:
-        arguments: dict[str, Any] = {"max_memories": query.max_memories}
+        arguments: dict[str, Any] = {"max_memories": query.max_memories, "max_tokens": max(query.max_tokens, 100)}
         if query.project_id is not msgspec.UNSET:
             arguments["project_id"] = query.project_id or ""
+        if query.query is not None:
+            arguments["query"] = query.query
         text = await self._call("memory_context", arguments)
-        has_context = not text.startswith("No memories yet")
+        has_context = not text.startswith(("No memories yet", "Nothing kept"))
         return Context(
             project_id=query.project_id or None,
             has_context=has_context,

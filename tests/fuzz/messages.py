@@ -68,8 +68,8 @@ def good(random: Random, number: int, key: str) -> Request:
     if random.random() < 0.5 and method != "initialize":
         params = {**params, "_meta": copy.deepcopy(_META)}
         headers += [(b"MCP-Protocol-Version", MODERN.encode()), (b"Mcp-Method", method.encode())]
-        if "name" in params:
-            headers.append((b"Mcp-Name", params["name"].encode()))
+        if name := params.get("name") or params.get("uri"):
+            headers.append((b"Mcp-Name", name.encode()))
     elif random.random() < 0.7:
         headers.append((b"MCP-Protocol-Version", random.choice(_LEGACY).encode()))
     return Request({**message, "params": params}, headers)
@@ -83,11 +83,16 @@ def _calls(number: int) -> list[tuple[str, dict[str, Json]]]:
         ("memory_update", {"memory_id": _NO_ID, "content": "never"}),
         ("memory_delete", {"memory_id": _NO_ID}),
         ("memory_stats", {}),
-        ("memory_context", {"max_memories": 3}),
+        ("memory_search", {"query": "fuzzed", "detail": "index", "max_tokens": 200, "as_of": "2026-03-01"}),
+        ("memory_context", {"max_memories": 3, "max_tokens": 200}),
+        ("memory_context", {"query": f"fuzzed {number}"}),
     ]
     others: list[tuple[str, dict[str, Json]]] = [
         ("initialize", copy.deepcopy(_HELLO)), ("ping", {}), ("tools/list", {}), ("tools/list", {"cursor": "x"}),
-        ("server/discover", {}), ("resources/list", {}), ("prompts/get", {"name": "x"}),
+        ("server/discover", {}), ("prompts/list", {}), ("resources/list", {}), ("resources/templates/list", {}),
+        ("prompts/get", {"name": "x"}), ("prompts/get", {"name": "recall", "arguments": {"query": "fuzzed"}}),
+        ("prompts/get", {"name": "remember", "arguments": {"text": f"fuzzed {number}"}}),
+        ("resources/read", {"uri": "memory://context"}), ("resources/read", {"uri": "memory://context/fuzz"}),
         ("logging/setLevel", {"level": "debug"}), ("notifications/initialized", {}),
         ("notifications/cancelled", {"requestId": 1}),
     ]  # fmt: skip

@@ -68,7 +68,7 @@ def read_query(request: Request, kind: type[StructT]) -> StructT:
     hints = typing.get_type_hints(kind)
     given: dict[str, Any] = {}
     for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
-        if _is_list(hints.get(name)):
+        if is_list(hints.get(name)):
             given.setdefault(name, []).append(value)
         else:
             given[name] = value or None
@@ -81,7 +81,7 @@ def _noted(request: Request, asked: StructT) -> StructT:
     return asked
 
 
-def _is_list(hint: object) -> bool:
+def is_list(hint: object) -> bool:
     """A tuple, or a tuple or null."""
     return any(typing.get_origin(part) is tuple for part in (hint, *typing.get_args(hint)))
 
@@ -105,13 +105,14 @@ def explain(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> str:
         name = found["name"] or "it"
         return f"{name} is {found['value']}; it must be one of {', '.join(choices(kind, name))}"
     if found := _EXPECTED.match(text):
-        what = re.sub(r"`(\w+)`", lambda word: _WORDS.get(word[1], word[1]), found["what"])
+        what = re.sub(r"`(\w+)(?: \| null)?`", lambda word: _WORDS.get(word[1], word[1]), found["what"])
         return f"{found['name']}: {what[0].lower()}{what[1:]}"
     return re.sub(r" - at `.*`$", "", text)
 
 
 def unknown_name(name: str, allowed: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(name.lower(), allowed, n=1, cutoff=0.5)
+    near = near or [one for one in allowed if name.lower() in one.split("_")]  # `id` is short for `memory_id`
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"'{name[:60]}' is not a parameter; {hint}Allowed: {', '.join(allowed)}."
 

@@ -1,34 +1,47 @@
 """The MCP endpoint: the SDK's low-level server behind /mcp, without sessions, for both eras of the protocol.
 
 Without sessions a restart of this server goes unnoticed. A failed tool call is a result with `isError`, because a
-model reads that and can mend its call; a JSON-RPC error never reaches it.
+model reads that and can mend its call; a JSON-RPC error never reaches it. Prompts and resources, which a person asks
+for, have nothing else than that error.
 """
 
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
 
 import mcp.types as mcp_types
-from mcp import MCPError
 from mcp.server import Server, ServerRequestContext
-from mcp.server.caching import CacheHint
+from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from sse_starlette.sse import AppStatus
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from memory_core.auditing import AuditOutcome
-from memory_core.errors import InternalError, MemoryServiceError
-from memory_core.visible import visible
-from memory_server import __version__
+from memory_core.errors import ForbiddenError, InternalError, MemoryServiceError, NotFoundError
+from memory_server import __version__, resources
+from memory_server.access import Level, Principal
+from memory_server.arguments import read_arguments
 from memory_server.audit import MAX_CHARS, Auditor, actor_of, plain
 from memory_server.auth import caller_of
-from memory_server.decoding import read_body, to_struct
+from memory_server.decoding import read_body
 from memory_server.desk import Desk
-from memory_server.limits import Limits
+from memory_server.limits import Kind, Limits
+from memory_server.mcp_messages import (
+    CONTEXT,
+    CONTEXT_OF_ANOTHER,
+    described_prompt,
+    described_tool,
+    failed_result,
+    no_resource,
+    not_there,
+    refused,
+    text_result,
+)
 from memory_server.problems import method_not_allowed
+from memory_server.prompts import PROMPTS
 from memory_server.telemetry import Telling
 from memory_server.templates import UNKNOWN
 from memory_server.tools import INSTRUCTIONS, TOOLS, Tool
@@ -37,7 +50,12 @@ log = logging.getLogger("memory_server")
 
 CallContext = ServerRequestContext[dict[str, Any], Request]  # Any: the SDK's lifespan state, which is not used
 
+T = TypeVar("T")
+
 _HOUR = CacheHint(ttl_ms=3_600_000, scope="public")
+_THE_SAME_FOR_ALL: tuple[CacheableMethod, ...] = (
+    "tools/list", "prompts/list", "resources/list", "resources/templates/list", "server/discover",
+)  # fmt: skip
 
 
 class McpEndpoint:
@@ -70,10 +88,16 @@ class McpEndpoint:
             instructions=INSTRUCTIONS,
             on_list_tools=self._list,
             on_call_tool=self._call,
+            on_list_prompts=self._list_prompts,
+            on_get_prompt=self._prompt,
+            on_list_resources=self._list_resources,
+            on_list_resource_templates=self._list_templates,
+            on_read_resource=self._read,
             get_tool_input_schema=schemas.get,  # else every call of the newer era lists the tools again
-            cache_hints={"tools/list": _HOUR, "server/discover": _HOUR},
+            cache_hints=dict.fromkeys(_THE_SAME_FOR_ALL, _HOUR),
         )
-        self._listed = mcp_types.ListToolsResult(tools=[_described(tool) for tool in TOOLS])
+        self._listed = mcp_types.ListToolsResult(tools=[described_tool(tool) for tool in TOOLS])
+        self._prompts = {prompt.name: prompt for prompt in PROMPTS}
         # Answers are plain JSON unless a call takes long: then the SDK keeps the connection alive with a stream.
         self._manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=max_body_bytes)
         self._max_body_bytes = max_body_bytes
@@ -98,28 +122,93 @@ class McpEndpoint:
         tool = self._tools.get(params.name)
         if tool is None:
             self._telling.tool_called(UNKNOWN, "no-tool", 0.0)
-            names = ", ".join(self._tools)
-            raise MCPError(code=mcp_types.INVALID_PARAMS, message=f"no tool {params.name[:60]!r}; there are {names}")
+            raise not_there("tool", params.name, self._tools)
+        try:
+            return text_result(await self._told(tool.name, self._run(tool, params.arguments or {}, context)))
+        except MemoryServiceError as error:
+            return failed_result(error)
+
+    async def _list_prompts(
+        self, _: CallContext, __: mcp_types.PaginatedRequestParams | None
+    ) -> mcp_types.ListPromptsResult:
+        return mcp_types.ListPromptsResult(prompts=[described_prompt(prompt) for prompt in PROMPTS])
+
+    async def _prompt(
+        self, context: CallContext, params: mcp_types.GetPromptRequestParams
+    ) -> mcp_types.GetPromptResult:
+        prompt = self._prompts.get(params.name)
+        if prompt is None:
+            raise not_there("prompt", params.name, self._prompts)
+
+        async def asked() -> str:
+            request = self._let_in(context)
+            argument = prompt.argument(params.arguments or {})
+            return await prompt.run(self._desk(request), argument, caller_of(request))
+
+        try:
+            text = await self._told(f"prompt_{prompt.name}", asked())
+        except MemoryServiceError as error:
+            raise refused(error) from error
+        content = mcp_types.TextContent(type="text", text=text)
+        return mcp_types.GetPromptResult(
+            description=prompt.description, messages=[mcp_types.PromptMessage(role="user", content=content)]
+        )
+
+    async def _list_resources(
+        self, _: CallContext, __: mcp_types.PaginatedRequestParams | None
+    ) -> mcp_types.ListResourcesResult:
+        return mcp_types.ListResourcesResult(resources=[CONTEXT])
+
+    async def _list_templates(
+        self, _: CallContext, __: mcp_types.PaginatedRequestParams | None
+    ) -> mcp_types.ListResourceTemplatesResult:
+        return mcp_types.ListResourceTemplatesResult(resource_templates=[CONTEXT_OF_ANOTHER])
+
+    async def _read(
+        self, context: CallContext, params: mcp_types.ReadResourceRequestParams
+    ) -> mcp_types.ReadResourceResult:
+        uri = str(params.uri)
+
+        async def asked() -> str:
+            request = self._let_in(context)
+            return await resources.read(self._desk(request), uri, caller_of(request))
+
+        try:
+            text = await self._told("resource_context", asked())
+        except NotFoundError as error:
+            raise no_resource(error, uri, context.protocol_version) from error
+        except MemoryServiceError as error:
+            raise refused(error) from error
+        content = mcp_types.TextResourceContents(uri=uri, mime_type=resources.MEDIA_TYPE, text=text)
+        return mcp_types.ReadResourceResult(contents=[content])
+
+    def _let_in(self, context: CallContext) -> Request:
+        """Who asks for a prompt or a resource: counted, and checked, as for a tool that reads."""
+        request = _request_of(context)
+        self._limits.spend(Kind.READ, request.state.principal.limited_as)
+        request.state.principal.require(Level.READ)
+        return request
+
+    async def _told(self, name: str, work: Awaitable[T]) -> T:
+        """What `work` gives; how it ended is told. Raises MemoryServiceError and no other."""
         began, outcome = time.perf_counter(), "left"  # stays so if the caller goes away
         try:
-            text = await self._run(tool, params.arguments or {}, context)
+            done = await work
             outcome = "ok"
-            return _text(text)
+            return done
         except MemoryServiceError as error:
             outcome = error.code
-            return _failed(error)
-        except Exception:
+            raise
+        except Exception as error:
             outcome = InternalError.code
             # The SDK would answer with a JSON-RPC error, which the model never sees.
-            log.exception("%s failed", tool.name)
-            return _failed(InternalError("the server failed at this; its log says why. Trying again may help"))
+            log.exception("%s failed", name)
+            raise InternalError("the server failed at this; its log says why. Trying again may help") from error
         finally:
-            self._telling.tool_called(tool.name, outcome, time.perf_counter() - began)
+            self._telling.tool_called(name, outcome, time.perf_counter() - began)
 
     async def _run(self, tool: Tool, arguments: dict[str, Any], context: CallContext) -> str:
-        request = context.request
-        if request is None:
-            raise InternalError("a tool was called by another way than HTTP, so nobody knows by whom")
+        request = _request_of(context)
         self._limits.spend(tool.kind, request.state.principal.limited_as)
         if not tool.audited:
             return await self._answer(tool, arguments, request)
@@ -134,10 +223,23 @@ class McpEndpoint:
         return text
 
     async def _answer(self, tool: Tool, arguments: dict[str, Any], request: Request) -> str:
-        request.state.principal.require(tool.needs)
-        # Some models send null for what they leave out.
-        given = {name: value for name, value in arguments.items() if value is not None}
-        return await tool.run(self._desk(request), to_struct(given, tool.arguments), caller_of(request))
+        _require(request.state.principal, tool)
+        given = read_arguments(arguments, tool.arguments)
+        return await tool.run(self._desk(request), given, caller_of(request))
+
+
+def _require(principal: Principal, tool: Tool) -> None:
+    try:
+        principal.require(tool.needs)
+    except ForbiddenError as error:
+        goes_on = "memory_search and memory_context go on working, and the user can give you another key"
+        raise ForbiddenError(f"{error}; {goes_on}") from error
+
+
+def _request_of(context: CallContext) -> Request:
+    if context.request is None:
+        raise InternalError("this was asked by another way than HTTP, so nobody knows by whom")
+    return context.request
 
 
 def _given(body: bytes, receive: Receive) -> Receive:
@@ -148,31 +250,3 @@ def _given(body: bytes, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return next_message
-
-
-def _described(tool: Tool) -> mcp_types.Tool:
-    return mcp_types.Tool(
-        name=tool.name,
-        description=tool.description,
-        input_schema=tool.input_schema(),
-        annotations=mcp_types.ToolAnnotations(
-            read_only_hint=tool.read_only,
-            destructive_hint=tool.destructive,
-            idempotent_hint=tool.idempotent,
-            open_world_hint=False,
-        ),
-        _meta={"anthropic/alwaysLoad": True} if tool.always_load else None,
-    )
-
-
-def _text(text: str) -> mcp_types.CallToolResult:
-    return mcp_types.CallToolResult(content=[mcp_types.TextContent(type="text", text=text)])
-
-
-def _failed(error: MemoryServiceError) -> mcp_types.CallToolResult:
-    """The sentence for the model; the code beside it for programs."""
-    return mcp_types.CallToolResult(
-        content=[mcp_types.TextContent(type="text", text=visible(str(error)))],
-        is_error=True,
-        _meta={"claude-memory/code": error.code},
-    )

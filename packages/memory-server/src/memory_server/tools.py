@@ -5,39 +5,34 @@ programs: those use REST.
 """
 
 import re
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Struct
 
-from memory_core.errors import InvalidError
-from memory_core.types import (
-    DEFAULT_SCORE,
-    ContextQuery,
-    MemoryPatch,
-    MemoryType,
-    NewMemory,
-    Scope,
-    SearchMode,
-    SearchQuery,
-)
+from memory_core import checks
+from memory_core.errors import InvalidError, NotFoundError
+from memory_core.types import ContextQuery, MemoryPatch, NewMemory, Scope, SearchQuery
 from memory_server.access import Level
+from memory_server.arguments import (
+    AddArguments,
+    ContextArguments,
+    DeleteArguments,
+    SearchArguments,
+    StatsArguments,
+    UpdateArguments,
+    ahead,
+    bare_id,
+    input_schema,
+    named_project,
+    past,
+)
 from memory_server.auth import Caller
 from memory_server.desk import Desk
 from memory_server.limits import Kind
 from memory_server.rest import claimed, scoped
-from memory_server.shown import (
-    SHORT_ID,
-    context_text,
-    fenced,
-    kept_text,
-    memory_line,
-    search_text,
-    stats_text,
-    without,
-)
+from memory_server.shown import SHORT_ID, context_text, kept_text, search_text, stats_text, whole_text, without
 
 INSTRUCTIONS = (
     "Long-term memory shared by all your machines and sessions. Search it before asking the user something they may "
@@ -46,95 +41,46 @@ INSTRUCTIONS = (
     "the current project unless you say otherwise."
 )
 
-Score = Annotated[float, Meta(ge=0, le=1)]
-MemoryId = Annotated[str, Meta(description="The id in brackets of a result")]
-Project = Annotated[str, Meta(description='Default: the current project. "" is none')]
-
-
-class AddArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    content: Annotated[str, Meta(description="One self-contained statement, with its reason and names")]
-    memory_type: MemoryType = MemoryType.OBSERVATION
-    tags: tuple[str, ...] = ()
-    source: Annotated[str, Meta(description="Where it comes from")] | None = None
-    project_id: Annotated[str, Meta(description='Default: the current project. "" is every project')] | UnsetType = (
-        UNSET
-    )
-    certainty_score: Score = DEFAULT_SCORE
-    quality_score: Score = DEFAULT_SCORE
-    supersedes: Annotated[str, Meta(description="Id it replaces")] | None = None
-    topic_key: Annotated[str, Meta(description="Same key: updates")] | None = None
-    expires_at: datetime | None = None
-
-
-class SearchArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    query: Annotated[
-        str, Meta(description='Plain words, names, errors, times; "quoted": word for word; id:1a2b3c4d: one in full')
-    ] = ""
-    memory_type: MemoryType | None = None
-    tags: Annotated[tuple[str, ...], Meta(description="Any of these")] = ()
-    client_id: Annotated[str, Meta(description="Its machine")] | None = None
-    project_id: Project | UnsetType = UNSET
-    global_search: Annotated[bool, Meta(description="In every project")] = False
-    limit: Annotated[int, Meta(ge=1, le=50)] = 8
-    search_mode: SearchMode = SearchMode.HYBRID
-    min_certainty: Score | None = None
-    min_quality: Score | None = None
-    as_of: Annotated[datetime, Meta(description="What was known then")] | None = None
-
-
-class UpdateArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    memory_id: MemoryId
-    content: str | UnsetType = UNSET
-    tags: tuple[str, ...] | UnsetType = UNSET
-    memory_type: MemoryType | UnsetType = UNSET
-    certainty_score: Score | UnsetType = UNSET
-    quality_score: Score | UnsetType = UNSET
-
-
-class DeleteArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    memory_id: MemoryId
-
-
-class StatsArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    project_id: Project | UnsetType = UNSET
-    global_search: bool = False
-
-
-class ContextArguments(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    project_id: Project | UnsetType = UNSET
-    max_memories: Annotated[int, Meta(ge=1, le=200)] = 30
-    days: Annotated[int, Meta(ge=1, description="Only what changed in so many days")] | None = None
-
 
 async def add(desk: Desk, given: AddArguments, caller: Caller) -> str:
-    fields = {name: getattr(given, name) for name in given.__struct_fields__}
-    fields["project_id"] = named_project(given.project_id)
-    if given.supersedes is not None:
-        fields["supersedes"] = bare_id(given.supersedes)
-    return kept_text(await desk.memories.add(claimed(NewMemory(**fields), caller.claims), by=caller.by))
+    said = {name: value for name, value in _fields(given).items() if value is not None}
+    fields = said | {
+        "project_id": named_project(given.project_id),
+        "expires_at": ahead("expires_at", given.expires_at),
+        "supersedes": None if given.supersedes is None else bare_id("supersedes", given.supersedes),
+    }
+    with _telling_where_ids_are():
+        return kept_text(await desk.memories.add(claimed(NewMemory(**fields), caller.claims), by=caller.by))
 
 
 async def search(desk: Desk, given: SearchArguments, caller: Caller) -> str:
+    project_id = caller.claims.project_id
     if one := re.fullmatch(r"\s*id:\s*(\S+)\s*", given.query):
-        memory = await desk.memories.get(one[1].strip("[]"))
-        return fenced(memory_line(memory, project_id=caller.claims.project_id, whole=True))
-    fields = {name: getattr(given, name) for name in given.__struct_fields__}
-    fields["project_id"] = named_project(given.project_id)
-    query = scoped(SearchQuery(**fields), caller.claims)
-    return search_text(await desk.memories.search(query), project_id=caller.claims.project_id)
+        with _telling_where_ids_are():
+            memory = await desk.memories.get(bare_id("the id in query", one[1]))
+        return whole_text(memory, project_id=project_id, max_tokens=given.max_tokens)
+    fields = _fields(given, "detail", "max_tokens") | {
+        "project_id": named_project(given.project_id),
+        "as_of": past("as_of", given.as_of),
+    }
+    found = await desk.memories.search(scoped(SearchQuery(**fields), caller.claims))
+    return search_text(found, project_id=project_id, detail=given.detail, max_tokens=given.max_tokens)
 
 
 async def update(desk: Desk, given: UpdateArguments, caller: Caller) -> str:
-    fields = {name: getattr(given, name) for name in given.__struct_fields__ if name != "memory_id"}
+    fields = _fields(given, "memory_id")
     patch = MemoryPatch(**fields)
+    memory_id = bare_id("memory_id", given.memory_id)
     if not patch.changes():
         raise InvalidError(f"nothing to change; give one of {', '.join(fields)}")
-    changed = await desk.memories.update(bare_id(given.memory_id), patch, by=caller.by)
+    with _telling_where_ids_are():
+        changed = await desk.memories.update(memory_id, patch, by=caller.by)
     return f"Updated [{changed.id[:SHORT_ID]}]: {', '.join(patch.changes())}.{without(changed.redacted)}"
 
 
 async def delete(desk: Desk, given: DeleteArguments, caller: Caller) -> str:
-    gone = await desk.memories.delete(bare_id(given.memory_id), by=caller.by)
+    with _telling_where_ids_are():
+        gone = await desk.memories.delete(bare_id("memory_id", given.memory_id), by=caller.by)
     return f"Moved [{gone.id[:SHORT_ID]}] to the trash. The user can bring it back."
 
 
@@ -144,18 +90,22 @@ async def stats(desk: Desk, given: StatsArguments, caller: Caller) -> str:
 
 
 async def context(desk: Desk, given: ContextArguments, caller: Caller) -> str:
-    project = named_project(given.project_id)
-    query = ContextQuery(project_id=project, max_memories=given.max_memories, days=given.days)
-    return context_text(await desk.memories.context(scoped(query, caller.claims)))
+    asked = (given.query or "")[: checks.MAX_QUERY_CHARS]  # a prompt may be long, and its beginning says enough
+    limits = {name: value for name in ("max_memories", "max_tokens") if (value := getattr(given, name)) is not None}
+    query = ContextQuery(project_id=named_project(given.project_id), query=asked, days=given.days, **limits)
+    return context_text(await desk.memories.context(scoped(query, caller.claims)), asked=asked)
 
 
-def named_project(project_id: str | UnsetType) -> str | UnsetType | None:
-    return None if project_id == "" else project_id
+def _fields(given: Struct, *beside: str) -> dict[str, Any]:
+    return {name: getattr(given, name) for name in given.__struct_fields__ if name not in beside}
 
 
-def bare_id(memory_id: str) -> str:
-    """Models copy the brackets along."""
-    return memory_id.strip().strip("[]")
+@contextmanager
+def _telling_where_ids_are() -> Iterator[None]:
+    try:
+        yield
+    except NotFoundError as error:
+        raise NotFoundError(f"{error}; memory_search finds what is there") from error
 
 
 class Tool(Struct, frozen=True, kw_only=True):
@@ -184,7 +134,7 @@ TOOLS = (
     Tool(
         name="memory_search",
         description="Find what was kept before: decisions, preferences, facts, past problems. Call it before you ask "
-        "the user or choose a tool, version or convention. Not for files of the project: read those.",
+        "the user or choose a tool, version or convention. Not for the project's files.",
         arguments=SearchArguments,
         run=search,
         kind=Kind.READ,
@@ -196,7 +146,7 @@ TOOLS = (
     Tool(
         name="memory_add",
         description="Keep one decision, preference or fact that a later session will need, or what the user asks you "
-        "to remember. Search first; if it is there, use memory_update. Not for secrets or passing details.",
+        "to remember. Search first; if it is there: memory_update. Not for secrets or passing details.",
         arguments=AddArguments,
         run=add,
         kind=Kind.WRITE,
@@ -205,8 +155,8 @@ TOOLS = (
     ),
     Tool(
         name="memory_update",
-        description="Correct a memory that is outdated or wrong. What you leave out stays. Not for another subject: "
-        "use memory_add.",
+        description="Correct a memory that is outdated or wrong. What you leave out stays. "
+        "Another subject: memory_add.",
         arguments=UpdateArguments,
         run=update,
         kind=Kind.WRITE,
@@ -216,8 +166,7 @@ TOOLS = (
     ),
     Tool(
         name="memory_delete",
-        description="Move one memory to the trash when the user asks, or it is plainly wrong. If it only changed: "
-        "memory_update.",
+        description="Move one memory to the trash when the user asks, or it is plainly wrong. Changed: memory_update.",
         arguments=DeleteArguments,
         run=delete,
         kind=Kind.WRITE,
@@ -227,8 +176,8 @@ TOOLS = (
     ),
     Tool(
         name="memory_context",
-        description="The most important memories of the project, to begin with. Once a session; for questions "
-        "memory_search.",
+        description="The most important memories of the project, to begin with. Once a session; "
+        "questions: memory_search.",
         arguments=ContextArguments,
         run=context,
         kind=Kind.READ,
@@ -238,7 +187,7 @@ TOOLS = (
     ),
     Tool(
         name="memory_stats",
-        description="How many memories there are, by type, machine, project. Only when the user asks.",
+        description="Count memories by type, machine, project. Only when the user asks.",
         arguments=StatsArguments,
         run=stats,
         kind=Kind.READ,
@@ -248,25 +197,3 @@ TOOLS = (
     ),
 )
 
-
-def input_schema(arguments: type[Struct]) -> dict[str, Any]:
-    """Flat JSON schema, without references, titles and nulls, which cost tokens and trip some clients."""
-    (_,), components = msgspec.json.schema_components([arguments], ref_template="{name}")
-    properties = {
-        name: _flat(schema, components) for name, schema in components[arguments.__name__]["properties"].items()
-    }
-    schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    required = components[arguments.__name__].get("required", [])
-    return schema | ({"required": required} if required else {})
-
-
-def _flat(schema: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
-    flat = dict(schema)
-    for part in flat.pop("anyOf", []):
-        if part.get("type") != "null":
-            flat |= part
-    if name := flat.pop("$ref", None):
-        flat |= {"type": "string", "enum": components[name]["enum"]}
-    for noise in ("title", "default") if flat.get("default") in (None, []) else ("title",):
-        flat.pop(noise, None)
-    return flat

@@ -74,9 +74,7 @@ def test_prompts_and_the_resource_pass_in_both_eras(client: Bridge) -> None:
         listed = client.request("resources/list", meta)["result"]["resources"]
         assert [one["uri"] for one in listed] == ["memory://context"]
         assert client.request("resources/templates/list", meta)["result"]["resourceTemplates"]
-        texts = [
-            client.request("resources/read", uri | meta)["result"]["contents"][0]["text"] for uri in (own, named)
-        ]
+        texts = [client.request("resources/read", uri | meta)["result"]["contents"][0]["text"] for uri in (own, named)]
         assert all("The okapi hides at noon" in text for text in (prompt, *texts))
         refused = client.request("resources/read", none | meta)["error"]
         assert (refused["code"], refused["data"]) == (-32602 if meta else -32002, none)

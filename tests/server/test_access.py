@@ -229,7 +229,14 @@ TOOL_CALLS: dict[str, list[dict[str, Any]]] = {
         {"query": f"id:{OTHER}"},
         {"query": ""},
     ],
-    "memory_context": [{}, {"project_id": "zebra"}, {"project_id": ""}],
+    "memory_context": [
+        {},
+        {"project_id": "zebra"},
+        {"project_id": ""},
+        {"query": "port"},
+        {"query": "port", "session_id": "one"},
+    ],
+    "memory_session": [{"summary": "the port is 9000"}, {"summary": "mine", "session_id": "zebra"}],
     "memory_stats": [{"global_search": True}, {"project_id": "zebra"}],
     "memory_add": [
         {"content": "the port of the API is 9000"},

@@ -39,7 +39,8 @@ async def prompted(http: httpx.AsyncClient, name: str, **arguments: str) -> str:
 
 
 async def keep(http: httpx.AsyncClient, content: str, **headers: str) -> None:
-    result = await call_tool(http, "memory_add", {"content": content}, {k.replace("_", "-"): v for k, v in headers.items()})
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    result = await call_tool(http, "memory_add", {"content": content}, named)
     assert not result["isError"], result
 
 
@@ -215,14 +216,14 @@ async def test_a_limited_key_is_told_of_other_projects_as_of_none(tmp_path: Path
 
         own = await asked(http, "resources/read", {"uri": "memory://context/shop"}, X_API_Key=key)
         other, none = [
-            (await asked(http, "resources/read", {"uri": f"memory://context/{name}"}, X_API_Key=key))["error"]["message"]
+            await asked(http, "resources/read", {"uri": f"memory://context/{name}"}, X_API_Key=key)
             for name in ("zebra", "nobody")
         ]
         arguments = {"name": "recall", "arguments": {"query": "stripes"}}
         recalled = await asked(http, "prompts/get", arguments, X_API_Key=key, X_Project_ID="zebra")
 
     assert "the stripes of the shop" in own["result"]["contents"][0]["text"]
-    assert other.replace("zebra", "nobody") == none
+    assert other["error"]["message"].replace("zebra", "nobody") == none["error"]["message"]
     assert "of the zebra" not in str(recalled)
 
 
@@ -253,4 +254,4 @@ async def test_prompts_and_resources_are_counted_beside_the_tools(make_app: Make
         ("prompt_recall", "ok"), ("prompt_recall", "invalid"),
         ("resource_context", "ok"), ("resource_context", "not-found"),
     ):  # fmt: skip
-        assert f'memory_tool_calls_total{{tool="{name}",outcome="{outcome}"}} 1.0\n' in counted
+        assert f'memory_tool_calls_total{{outcome="{outcome}",tool="{name}"}} 1.0\n' in counted

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from memory_core.engine.context import estimate_tokens
+from memory_core.engine.telling import estimate_tokens
 from memory_server.tools import INSTRUCTIONS, TOOLS
 from support.apps import MakeApp, calling
 from support.keys import make_key
@@ -48,6 +48,7 @@ async def test_the_tools_are_those_of_the_documentation(make_app: MakeApp) -> No
         "memory_search": {"query", "memory_type", "tags", "as_of"} | filters,
         "memory_update": {"memory_id", "content", "tags", "memory_type"} | scores,
         "memory_delete": {"memory_id"},
+        "memory_session": {"summary", "decisions", "open_questions", "topics", "session_id"},
         "memory_stats": {"project_id", "global_search"},
         "memory_context": {"query", "session_id", "project_id", "max_memories", "days", "max_tokens"},
     }
@@ -100,7 +101,7 @@ def test_only_what_reads_says_that_it_only_reads() -> None:
         ("memory_search", {"project_id": "x" * 300}, "project_id is 300 characters long; at most 256 fit"),
         ("memory_add", {}, "content is missing"),
         ("memory_add", {"content": "  "}, "content is empty; a memory needs some text"),
-        ("memory_add", {"content": "x" * 70_000}, "content is 70,000 bytes; at most 65,536 fit. Keep it as several mem"),
+        ("memory_add", {"content": "x" * 70_000}, "content is 70,000 bytes; at most 65,536 fit. Keep it as several me"),
         ("memory_add", {"content": "x", "certainty_score": 7}, "certainty_score is 7.0; it goes from 0 to 1"),
         ("memory_add", {"content": "x", "certainty_score": "high"}, "certainty_score: expected a number, got text"),
         ("memory_add", {"content": "x", "tags": [""]}, "a tag is empty"),
@@ -108,19 +109,27 @@ def test_only_what_reads_says_that_it_only_reads() -> None:
         ("memory_add", {"content": "x", "expires_at": "soon"}, "expires_at: 'soon' is no moment; write a date"),
         ("memory_add", {"content": "x", "expires_at": "2020-01-01"}, "expires_at is 2020-01-01 "),
         ("memory_add", {"content": "x", "supersedes": "it"}, "supersedes is 'it'; it is at least 4 hexadecimal digits"),
-        ("memory_add", {"content": "x", "supersedes": "[0123456789]"}, "no memory has the id 0123456789; memory_search"),
-        ("memory_add", {"content": "x", "title": "y"}, "'title' is not a parameter; allowed: content, memory_type, tags"),
+        ("memory_add", {"content": "x", "supersedes": "[0123456789]"}, "no memory has the id 0123456789; memory_searc"),
+        ("memory_add", {"content": "x", "title": "y"}, "'title' is not a parameter; allowed: content, memory_type, ta"),
         ("memory_update", {"content": "x"}, "memory_id is missing"),
         ("memory_update", {"memory_id": "0123456789"}, "nothing to change; give one of content, tags, memory_type"),
-        ("memory_update", {"memory_id": "0123456789", "content": "x"}, "no memory has the id 0123456789; memory_search"),
-        ("memory_update", {"memory_id": "0123456789", "memory_type": "x"}, "memory_type is 'x'; it must be one of fact"),
+        ("memory_update", {"memory_id": "0123456789", "content": "x"}, "no memory has the id 0123456789; memory_searc"),
+        ("memory_update", {"memory_id": "0123456789", "memory_type": "x"}, "memory_type is 'x'; it must be one of fac"),
         ("memory_delete", {"memory_id": "[nonsense]"}, "memory_id is 'nonsense'; it is at least 4 hexadecimal digits"),
-        ("memory_delete", {"id": "0123456789"}, "'id' is not a parameter; did you mean 'memory_id'? Allowed: memory_id."),
+        ("memory_delete", {"id": "0123456789"}, "'id' is not a parameter; did you mean 'memory_id'? Allowed: memory_i"),
         ("memory_context", {"days": 0}, "days: expected a whole number >= 1"),
         ("memory_context", {"max_memories": 300}, "max_memories: expected a whole number <= 200"),
         ("memory_context", {"max_tokens": 50_000}, "max_tokens is 50000; it goes from 100 to 20000"),
         ("memory_context", {"query": "x", "days": 7}, "days goes without query; leave one of them out"),
-        ("memory_context", {"session_id": "s", "days": 7}, "session_id goes with query and max_tokens alone; leave out"),
+        ("memory_context", {"session_id": "s", "days": 7}, "session_id goes with query and max_tokens alone; leave ou"),
+        ("memory_session", {}, "there is nothing in it; give a summary, decisions or open_questions"),
+        ("memory_session", {"topics": ["x"]}, "there is nothing in it; give a summary, decisions or open_questions"),
+        ("memory_session", {"summary": "x" * 5_000}, "summary is 5,000 characters; at most 4,000 fit"),
+        ("memory_session", {"decisions": ["x" * 600]}, "one of decisions is 600 characters long; at most 500 fit"),
+        ("memory_session", {"open_questions": [str(n) for n in range(30)]}, "open_questions has 30; at most 20 fit"),
+        ("memory_session", {"decisions": "we did"}, "decisions: expected a list, got text"),
+        ("memory_session", {"summary": "x", "session_id": "nobody"}, "there is no session nobody; leave session_id "),
+        ("memory_session", {"questions": ["x"]}, "'questions' is not a parameter; did you mean 'open_questions'? Allo"),
         ("memory_stats", {"by": "type"}, "'by' is not a parameter; allowed: project_id, global_search."),
     ],
 )
@@ -174,6 +183,57 @@ async def test_a_life_of_a_memory_through_tools(make_app: MakeApp) -> None:
     assert "We deploy on Thursdays" in context[1]
     assert deleted == (False, f"Moved [{short}] to the trash. The user can bring it back.")
     assert gone[1].startswith("Nothing found.")
+
+
+async def test_what_a_session_came_to_is_kept_found_and_replaced(make_app: MakeApp) -> None:
+    http = await make_app()
+    mine = {"X-Project-ID": "shop", "X-Client-ID": "laptop"}
+
+    async def say(**said: object) -> str:
+        result = await call_tool(http, "memory_session", said, mine)
+        assert not result["isError"], result
+        return tool_text(result)
+
+    kept = await say(summary="Moved the shop to Fridays", decisions=["Deploy on Fridays"], topics=["release"])
+    again = await say(summary="Moved it", decisions=["a", "b"], open_questions=["Who is on call?"])
+    found = tool_text(await call_tool(http, "memory_search", {"query": "on call", "memory_type": "session"}, mine))
+    (session,) = (await http.get("/sessions", headers=mine)).json()["sessions"]
+
+    (first,) = re.findall(r"^Kept of session (\w{32}) as \[\w{8}\]: a summary, 1 decision\.$", kept)
+    assert re.fullmatch(rf"Kept of session {first} as \[\w{{8}}\]: a summary, 2 decisions, 1 open question\.", again)
+    assert "Who is on call?" in found
+    assert "Fridays" not in found
+    assert (session["summary"], session["decisions"], session["topics"]) == ("Moved it", ["a", "b"], ["release"])
+
+
+async def test_where_several_sessions_are_open_the_model_is_told_which(make_app: MakeApp) -> None:
+    http = await make_app()
+    for number in (1, 2):
+        await http.post("/sessions", json={"session_id": f"session-{number}", "title": f"Task {number}"})
+
+    failed, text = await said(http, "memory_session", summary="Done")
+    named, kept = await said(http, "memory_session", summary="Done", session_id="session-2")
+
+    assert failed
+    assert re.fullmatch(
+        r"several sessions are open here: [\w-]+ \(Task \d\), [\w-]+ \(Task \d\); say which by session_id", text
+    )
+    assert not named
+    assert kept.startswith("Kept of session session-2 as [")
+
+
+async def test_a_session_is_told_the_same_only_once(make_app: MakeApp) -> None:
+    http = await make_app()
+    await said(http, "memory_add", content="We deploy on Fridays, only after lunch")
+    question = {"query": "when do we deploy on Fridays?", "session_id": "one"}
+
+    first = await said(http, "memory_context", **question)
+    again = await said(http, "memory_context", **question)
+    other = await said(http, "memory_context", **question | {"session_id": "two"})
+
+    assert "We deploy on Fridays" in first[1]
+    assert again == (False, "Nothing kept bears on this that this session was not told before.")
+    assert "We deploy on Fridays" in other[1]
 
 
 async def test_a_list_may_come_as_its_json(make_app: MakeApp) -> None:
@@ -270,9 +330,7 @@ async def test_many_long_memories_do_not_flood_a_session(make_app: MakeApp) -> N
 
     assert estimate_tokens(text) <= 2_000
     assert 2_000 < estimate_tokens(more) <= 4_000
-    assert text.endswith(
-        "14 more did not fit: ask for detail=index, narrow the search, or raise max_tokens (2,000)."
-    )
+    assert text.endswith("14 more did not fit: ask for detail=index, narrow the search, or raise max_tokens (2,000).")
     assert len(re.findall(r"^\[\w{8}\] observation [\d-]{10} needle \d+ (hay\d+ )+\w*…$", index, re.MULTILINE)) == 20
     assert estimate_tokens(index) < 800
 

@@ -171,7 +171,7 @@ def _tokens(value: int | None) -> None:
 
 
 def input_schema(arguments: type[Struct]) -> dict[str, Any]:
-    """Flat JSON schema, without references, titles, nulls and empty defaults, which cost tokens and trip some clients."""
+    """Flat JSON schema, without references, titles, nulls, empty defaults: they cost tokens and trip some clients."""
     (_,), components = msgspec.json.schema_components([arguments], ref_template="{name}")
     described = components[arguments.__name__]
     properties = {name: _flat(schema, components) for name, schema in described["properties"].items()}

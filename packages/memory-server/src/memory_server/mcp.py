@@ -194,8 +194,6 @@ class McpEndpoint:
         began, outcome = time.perf_counter(), "left"  # stays so if the caller goes away
         try:
             done = await work
-            outcome = "ok"
-            return done
         except MemoryServiceError as error:
             outcome = error.code
             raise
@@ -204,6 +202,9 @@ class McpEndpoint:
             # The SDK would answer with a JSON-RPC error, which the model never sees.
             log.exception("%s failed", name)
             raise InternalError("the server failed at this; its log says why. Trying again may help") from error
+        else:
+            outcome = "ok"
+            return done
         finally:
             self._telling.tool_called(name, outcome, time.perf_counter() - began)
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from memory_core.changes import Alike, Kept, Outcome, left_out
-from memory_core.engine.context import estimate_tokens
+from memory_core.engine.telling import estimate_tokens
+from memory_core.sessions import Session, SessionSummary
 from memory_core.types import Context, Memory, SearchResult, Stats
 from memory_core.visible import FENCE, fence_tag, one_line, unfenced, visible
 from memory_server.arguments import MOST_TOKENS, SEARCH_TOKENS, WHOLE_TOKENS, Detail
@@ -155,9 +156,7 @@ def search_text(result: SearchResult, *, project_id: str | None, detail: Detail,
     if not result.results:
         return "Nothing found. Try other words, or global_search=true for every project." + notice
     budget = max_tokens or SEARCH_TOKENS
-    lines = fenced_lines(
-        result.results, project_id=project_id, detail=detail, max_tokens=budget, beside=notice
-    )
+    lines = fenced_lines(result.results, project_id=project_id, detail=detail, max_tokens=budget, beside=notice)
     return lines + notice
 
 
@@ -168,6 +167,15 @@ def context_text(context: Context, *, asked: str | None = None) -> str:
     if not context.omitted:
         return context.summary
     return f"{context.summary}\n{context.omitted:,} more did not fit; memory_search finds them, max_tokens shows more."
+
+
+def session_text(kept: Session, said: SessionSummary) -> str:
+    """How much was taken of each list."""
+    counts = ((len(said.decisions), "decision"), (len(said.open_questions), "open question"))
+    parts = ["a summary"] if said.summary else []
+    parts += [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
+    memory = f" as [{kept.memory_id[:SHORT_ID]}]" if kept.memory_id else ""
+    return f"Kept of session {one_line(kept.session_id)[:MAX_NAME_CHARS]}{memory}: {', '.join(parts)}."
 
 
 def stats_text(stats: Stats) -> str:

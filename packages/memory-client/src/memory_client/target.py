@@ -71,7 +71,7 @@ def resolve_target(
         url=url,
         key=key if url is not None else None,
         client_id=environ.get("MEMORY_CLIENT_ID", "").strip() or _host_name(environ),
-        project=identify(_start(environ, directory), project or environ.get("MEMORY_PROJECT")),
+        project=identify(working_directory(environ, directory), project or environ.get("MEMORY_PROJECT"), environ),
         data_dir=os.path.abspath(data_dir),
         cache_dir=_cache_dir(environ, home),
         proxy=None if url is None else urls.proxy_of(url, environ),
@@ -106,7 +106,7 @@ def _host_name(environ: Mapping[str, str]) -> str:
     return os.uname().nodename if hasattr(os, "uname") else environ.get("COMPUTERNAME", "unknown")
 
 
-def _start(environ: Mapping[str, str], directory: str | None) -> str:
+def working_directory(environ: Mapping[str, str], directory: str | None = None) -> str:
     """Where to look for the project: Claude Code says where it works; its servers may run elsewhere."""
     named = directory or environ.get("CLAUDE_PROJECT_DIR")
     if named:

@@ -93,6 +93,8 @@ ADDRESSES = [
     Asked("POST", f"/sessions/{OWN_SESSION}/end", WRITE, {}),
     Asked("POST", f"/sessions/{OTHER_SESSION}/end", WRITE, {}),
     Asked("DELETE", f"/sessions/{OTHER_SESSION}", WRITE),
+    Asked("GET", "/places", READ),
+    Asked("POST", "/places", WRITE, {"directory": "/home/me/shop", "project_id": "shop"}),
     Asked("POST", "/trash/empty", ADMIN, {"older_than_days": 0}),
     Asked("POST", "/embeddings/backfill", ADMIN),
     Asked("POST", "/models/use", ADMIN, {"embedder": "none"}),

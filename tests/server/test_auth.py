@@ -19,6 +19,8 @@ ROUTES = [
     ("POST", "/memories/0123456789ab/restore"),
     ("GET", "/memories/0123456789ab/similar"),
     ("GET", "/memories/0123456789ab/history"),
+    ("GET", "/places"),
+    ("POST", "/places"),
     ("POST", "/undo"),
     ("GET", "/review"),
     ("POST", "/review/settle"),

@@ -28,6 +28,7 @@ from memory_client.errors import ClientError, SettingError
 from memory_client.grants import RemoteGrants
 from memory_client.keys import RemoteKeys
 from memory_client.naming import Naming
+from memory_client.places import RemotePlaces
 from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
 from memory_client.target import Target, header_text, resolve_target
 from memory_client.writing import AwayError, Writing, said
@@ -119,6 +120,7 @@ class MemoryClient(Naming):
         self.keys = RemoteKeys(self._rest)
         self.grants = RemoteGrants(self._rest)
         self.audit = RemoteAudit(self._rest)
+        self.places = RemotePlaces(self._rest)
 
     @classmethod
     async def connect(

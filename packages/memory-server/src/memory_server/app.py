@@ -39,6 +39,7 @@ from memory_server.limits import AddressLimitMiddleware, LimitMiddleware, Limits
 from memory_server.meters import Meters
 from memory_server.metrics import CountedBackups, MetricsRoutes
 from memory_server.openapi import Documented
+from memory_server.place_routes import PlaceMiddleware, PlaceRoutes
 from memory_server.problems import HttpError, ProblemMiddleware, method_not_allowed, no_route, response_of
 from memory_server.projects import ProjectRoutes
 from memory_server.rest import Rest, clear_transfers
@@ -55,7 +56,8 @@ if TYPE_CHECKING:
     from memory_server.tracing import Tracing
 
 CORS_HEADERS = (
-    "authorization", "content-type", "x-api-key", "x-client-id", "x-project-id", "x-reason",
+    "authorization", "content-type", "x-api-key", "x-client-id", "x-project-id", "x-project-dir",
+    "x-reason",
     "idempotency-key", "x-written-ago",
     "x-request-id", "mcp-protocol-version", "mcp-method", "mcp-name",
 )  # fmt: skip
@@ -171,7 +173,9 @@ def create_app(
         admin += oauth.admin_routes()
     projects = ProjectRoutes(memories, max_body_bytes=settings.max_body_bytes)
     of_sessions = SessionRoutes(sessions_of, max_body_bytes=settings.max_body_bytes).routes()
-    rows = [*rest.routes(), *projects.routes(), *of_sessions, *health.routes(), *metrics.routes(), *admin]
+    places = PlaceRoutes(sessions.places, service.names, max_body_bytes=settings.max_body_bytes)
+    of_projects = [*projects.routes(), *places.routes()]
+    rows = [*rest.routes(), *of_projects, *of_sessions, *health.routes(), *metrics.routes(), *admin]
     app = Documented(rows, doors=doors, lifespan=lifespan)
     for path in ("/mcp", "/mcp/"):  # both, so that no client is redirected and loses its body or key on the way
         app.router.routes.append(AsgiRoute(path, mcp))
@@ -186,6 +190,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _framework_error)
     audited = Audited(rows)
     app.add_middleware(AuditMiddleware, auditor=auditor, audited=audited)  # the innermost
+    app.add_middleware(PlaceMiddleware, places=sessions.places, names=service.names)
     gate = Gate(keyring=oauth.keyring if oauth else keyring, doors=doors, limits=limits, oauth=oauth)
     _add_middleware(app, settings, gate, activity)
     app.add_middleware(RefusalMiddleware, auditor=auditor, audited=audited)

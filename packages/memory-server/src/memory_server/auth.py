@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,11 +29,24 @@ class Caller(Struct, frozen=True, kw_only=True):
 
 
 class Claims(Struct, frozen=True, kw_only=True):
-    """What the headers say of the caller: its project and its machine. `is_bound`: the key says which machine it is."""
+    """What the headers say of the caller: its project and its machine. `is_bound`: the key says which machine it is.
+
+    `is_lost`: it named a directory in place of a project, and nobody knows which one that is.
+    """
 
     project_id: str | None = None
     client_id: str | None = None
     is_bound: bool = False
+    is_lost: bool = False
+
+
+class Placed(Struct, frozen=True, kw_only=True):
+    """The project of the directory that a request named in place of one; null for one that is unknown."""
+
+    project_id: str | None
+
+
+DIRECTORY = "x-project-dir"
 
 
 def digest(key: str) -> bytes:
@@ -124,6 +137,9 @@ def caller_of(request: Request) -> Caller:
     """Raises InvalidError for headers that cannot be, ForbiddenError for another machine than the key's."""
     principal: Principal = request.state.principal
     claims = _bound(claims_of(request.headers), principal)
+    placed: Placed | None = getattr(request.state, "placed", None)
+    if placed is not None and claims.project_id is None:
+        claims = structs.replace(claims, project_id=placed.project_id, is_lost=placed.project_id is None)
     by = By(
         client_id=claims.client_id,
         key=principal.key_hint,
@@ -142,7 +158,12 @@ def _bound(claims: Claims, principal: Principal) -> Claims:
         return claims
     if claims.client_id not in (None, principal.client_id):
         raise ForbiddenError(f"your key speaks for the client {principal.client_id!r} and for no other")
-    return Claims(project_id=claims.project_id, client_id=principal.client_id, is_bound=True)
+    return structs.replace(claims, client_id=principal.client_id, is_bound=True)
+
+
+def directory_of(headers: Mapping[str, str]) -> str | None:
+    """Where a caller says that it works. Raises InvalidError if that is no UTF-8."""
+    return _claim(headers, DIRECTORY)
 
 
 def _seconds(text: str) -> int:

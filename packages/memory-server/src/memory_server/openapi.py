@@ -20,7 +20,7 @@ from memory_server.rest import MEDIA, MemoryFile, PlainText, Route
 
 _ABOUT = (
     "The memory that coding agents share. X-Client-ID and X-Project-ID (percent-encoded) stand in for client_id and "
-    "project_id where those are left out."
+    "project_id where those are left out; X-Project-Dir, a directory of the client, stands in for its project."
 )
 _TEXT = {"type": "string"}
 _HEADERS = (
@@ -52,6 +52,7 @@ _EXAMPLES: dict[str, Json] = {
     "SessionNote": {"kind": "turn", "text": "The API listens on port 9000 now. We decided to keep 8000 for tests."},
     "SessionSummary": {"summary": "Moved the API to port 9000.", "decisions": ["Port 9000, because 8000 is taken"]},
     "SessionEnd": {"reason": "prompt_input_exit"},
+    "NewPlace": {"directory": "/home/me/site", "project_id": "github.com/acme/site"},
     "PurgeQuery": {"project_id": "github.com/acme/site", "older_than_days": 365, "dry_run": True},
 }
 

@@ -33,6 +33,7 @@ from memory_server.arguments import (
 from memory_server.auth import Caller
 from memory_server.desk import Desk
 from memory_server.limits import Kind
+from memory_server.places import LOST
 from memory_server.rest import claimed, scoped
 from memory_server.shown import (
     SHORT_ID,
@@ -106,7 +107,8 @@ async def context(desk: Desk, given: ContextArguments, caller: Caller) -> str:
     asked = (given.query or "")[: checks.MAX_QUERY_CHARS]  # a prompt may be long, and its beginning says enough
     limits = {name: value for name in ("max_memories", "max_tokens") if (value := getattr(given, name)) is not None}
     query = ContextQuery(project_id=named_project(given.project_id), query=asked, days=given.days, **limits)
-    return context_text(await desk.memories.context(scoped(query, caller.claims)), asked=asked)
+    text = context_text(await desk.memories.context(scoped(query, caller.claims)), asked=asked)
+    return f"{text}\n{LOST}" if caller.claims.is_lost and given.project_id is UNSET else text
 
 
 async def _new_to(sessions: Sessions, session_id: str, given: ContextArguments) -> str:

@@ -17,6 +17,7 @@ from memory_core.engine.redaction.finding import redact
 from memory_core.engine.telling import estimate_tokens
 from memory_core.errors import AmbiguousIdError, ForbiddenError, InvalidError, NotFoundError
 from memory_core.memories import Memories
+from memory_core.places import Place
 from memory_core.sessions import (
     Author,
     ContextRequest,
@@ -74,20 +75,31 @@ class CallerSessions:
         seen = self._seen(session_id, self._by, agent=asked.agent, directory=asked.directory, prompt=asked.prompt)
         async with self._service.turn(session_id):
             row = await self._service.journal(lambda book: book.seen(seen, self._may_change))
+            news = await self._news(asked)
             leave_out, since = told_before(row, asked.occasion)
             told = await self._service.journal(lambda book: book.told_since(session_id, since)) if leave_out else ()
             context = await self._memories.context(query_of(row, asked, told))
-            if not context.has_context:
-                await self._told(row, asked.occasion, ())
-                return SessionContext(session_id=session_id, project_id=row.project_id, text="")
             shown = shown_of(context, asked.occasion, self._service.clock())
             await self._told(row, asked.occasion, shown)
-            text = context.summary
-            if has_first_line(asked.occasion):
-                text = f"{first_line(row, await self._short(session_id))}\n{text}"
+            text = news or ""
+            if context.has_context:
+                text = "\n".join(filter(None, (text, context.summary)))
+                if has_first_line(asked.occasion):
+                    text = f"{first_line(row, await self._short(session_id))}\n{text}"
         return SessionContext(
             session_id=session_id, project_id=row.project_id, text=text, tokens=estimate_tokens(text), shown=shown
         )
+
+    async def _news(self, asked: ContextRequest) -> str | None:
+        """That the directory was another project before. Its place is known from now on."""
+        place = await self._at_place(asked.directory, self._within(self._claims.project_id))
+        return await self._service.places.news(place, self._memories) if has_first_line(asked.occasion) else None
+
+    async def _at_place(self, directory: str | None, project_id: str | None) -> Place | None:
+        """What is said of a directory together with a project is known for those who say the directory alone."""
+        if directory is None or project_id is None or self._vetted(directory) != directory:
+            return None
+        return await self._service.places.seen(self._claims.client_id, directory, project_id)
 
     async def start(self, new: NewSession) -> Session:
         project_id = self._claims.project_id if new.project_id is UNSET else new.project_id
@@ -95,6 +107,7 @@ class CallerSessions:
             new.session_id or uuid4().hex, self._by, agent=new.agent, directory=new.directory, title=new.title
         )
         seen = structs.replace(seen, project_id=self._within(project_id))
+        await self._at_place(new.directory, seen.project_id)
         return await self._answer(await self._service.journal(lambda book: book.seen(seen, self._may_change)))
 
     async def note(self, session_id: str, note: SessionNote, *, by: By = ANYONE) -> Session:

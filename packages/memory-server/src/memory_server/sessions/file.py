@@ -4,6 +4,7 @@ A write-ahead log: what a session was told is then written without waiting for t
 power cut costs a repetition; notes wait for the disk (see `journal`).
 """
 
+from memory_server import places
 from memory_server.data_files import SESSIONS
 from memory_server.sqlite_file import SQLiteFile
 
@@ -59,6 +60,7 @@ MIGRATIONS = (
         """,
         "CREATE INDEX shown_by_time ON shown (at)",
     ),
+    (places.TABLE,),
 )
 """The statements that make version n of version n - 1 stand at n - 1. Only ever appended to."""
 

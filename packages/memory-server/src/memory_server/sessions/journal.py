@@ -4,9 +4,10 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import asdict
 
@@ -17,6 +18,8 @@ from memory_server.sessions import rows as sql
 from memory_server.sessions.entries import Asked, Check, Note, Noted, Row, Seen, Written
 from memory_server.sessions.file import SessionFile
 from memory_server.sessions.rows import microseconds, note_of, row_of, shown_of
+
+T = TypeVar("T")
 
 MAX_NOTES = 200
 MAX_SHOWN = 1_000
@@ -150,6 +153,15 @@ class Journal:
             for statement in (sql.DROP_NOTES, sql.DROP_SHOWN, sql.DROP_EMPTY_SESSIONS):
                 connection.execute(statement, {"before": old})
             connection.execute(sql.DROP_SESSIONS, {"before": very_old})
+
+    def asking(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """For the tables of others in this file."""
+        with self._using() as connection:
+            return work(connection)
+
+    def changing(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._changing() as connection:
+            return work(connection)
 
     def close(self) -> None:
         if self._connection is not None:

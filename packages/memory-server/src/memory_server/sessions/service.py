@@ -16,6 +16,7 @@ from memory_core.errors import UnavailableError
 from memory_core.memories import Memories
 from memory_core.types import SecretPolicy
 from memory_server.auth import Caller
+from memory_server.places import Places
 from memory_server.sessions.calling import CallerSessions
 from memory_server.sessions.upkeep import keep_up
 
@@ -39,6 +40,7 @@ class SessionService:
         self.names = names
         self.secrets = secrets
         self.clock = clock
+        self.places = Places(self.journal, clock)
         self._data_dir = data_dir
         self._journal: Journal | None = None
         # One thread, so that the journal needs no lock; it is started with the first use.

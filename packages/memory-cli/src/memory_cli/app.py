@@ -51,7 +51,6 @@ COMMANDS = (
     ("similar", "finding:similar", FIND),
     ("history", "changes:history", FIND),
     ("stats", "finding:stats", FIND),
-    ("project", "servers:project", FIND),
     ("purge", "upkeep:purge", UPKEEP),
     ("export", "moving:export", UPKEEP),
     ("import", "moving:import_", UPKEEP),
@@ -66,6 +65,7 @@ COMMANDS = (
 )
 GROUPS = (
     ("review", "changes:review", KEEP),
+    ("project", "projects:project", FIND),
     ("trash", "changes:trash", KEEP),
     ("model", "models:model", SERVERS),
     ("outbox", "outbox:outbox", SERVERS),

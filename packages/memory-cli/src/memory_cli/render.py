@@ -80,7 +80,7 @@ def memory_in_full(memory: Memory, zone: tzinfo | None = None) -> str:
         "superseded by": (memory.superseded_by or "")[:ID_DIGITS],
         "revision": str(memory.revision) if memory.revision > 1 else "",
     }
-    return f"{_table(rows)}\n\n{visible(memory.content)}"
+    return f"{table(rows)}\n\n{visible(memory.content)}"
 
 
 def place(project_id: str | None) -> str:
@@ -117,7 +117,7 @@ def mark(memory: Memory, now: datetime, zone: tzinfo | None = None) -> str:
 def stats_text(stats: Stats, *, scope: str) -> str:
     parts = [
         f"{scope[0].upper()}{scope[1:]}",
-        _table(
+        table(
             {
                 "memories": f"{stats.total_memories:,}",
                 "with embeddings": f"{stats.memories_with_embeddings:,}",
@@ -210,7 +210,7 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def model_in_full(model: ModelInfo) -> str:
-    return _table(
+    return table(
         {
             "embedder": model.embedder or "",
             "name": model.name,
@@ -226,7 +226,7 @@ def model_in_full(model: ModelInfo) -> str:
 
 
 def status_text(rows: Mapping[str, str]) -> str:
-    return _table(rows)
+    return table(rows)
 
 
 def purge_text(report: PurgeReport) -> str:
@@ -316,7 +316,7 @@ def size(count: int) -> str:
     return f"{number:.1f} TB"
 
 
-def _table(rows: Mapping[str, str]) -> str:
+def table(rows: Mapping[str, str]) -> str:
     """Two columns; a row without a value is left out."""
     shown = {name: one_line(value) for name, value in rows.items() if value}
     width = max(map(len, shown), default=0)

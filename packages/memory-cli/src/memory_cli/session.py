@@ -12,9 +12,9 @@ from memory_cli.output import Output
 from memory_client import __version__
 from memory_client.delivery import Courier, Flushed
 from memory_client.errors import OutboxError, SettingError
-from memory_client.target import Target, resolve_target
+from memory_client.target import Target, resolve_target, working_directory
 from memory_core.errors import InvalidError
-from memory_core.project import Project
+from memory_core.project import Project, Verdict, examine
 
 if TYPE_CHECKING:
     from memory_client.local import Endpoint
@@ -51,6 +51,14 @@ class Session:
     @property
     def project_id(self) -> str | None:
         return None if self.project is None else self.project.id
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """Which project this is, and what speaks for it."""
+        named, by = self.place.project, "-p"
+        if named is None:
+            named, by = self.environ.get("MEMORY_PROJECT"), "MEMORY_PROJECT"
+        return examine(working_directory(self.environ), named, self.environ, named_by=by)
 
     @property
     def names_project(self) -> bool:

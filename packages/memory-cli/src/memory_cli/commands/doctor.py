@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from memory_cli.doctor import here, judging, reaching, refusals, timing, waiting
-from memory_cli.doctor.findings import Examination, Finding, Level, command, note, ok, problem, shown
+from memory_cli.doctor.findings import Examination, Finding, Level, command, note, ok, problem, shown, warning
 from memory_cli.options import Here, flag
 from memory_cli.session import Session
 from memory_client.sdk import MemoryClient
@@ -139,11 +139,12 @@ class Examiner:
 
 
 def _project(session: Session) -> Finding:
-    known = session.project
-    if known is None:
+    verdict = session.verdict
+    for remark in verdict.remarks:
+        return warning("project", remark, "claude-memory project explain")
+    if verdict.project is None:
         return note("project", "none here: not in a git repository", "export MEMORY_PROJECT=NAME")
-    why = "-p names it" if session.names_project else known.why
-    return ok("project", f"{known.id}: {why}")
+    return ok("project", f"{verdict.project.id}: {verdict.project.why}")
 
 
 def _say(session: Session, found: Examination) -> None:

@@ -1,4 +1,4 @@
-"""Commands about servers and this place: project, status, stop; and those that become another program."""
+"""Commands about servers: status, stop; and those that become another program."""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from memory_client.sdk import MemoryClient
 
 
-class ProjectReport(msgspec.Struct, frozen=True, kw_only=True):
-    project_id: str | None
-    name: str | None
-    why: str
-
-
 class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     local: bool
@@ -39,19 +33,6 @@ class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: str | None = None
     waiting: int = 0
     refused: int = 0
-
-
-async def project(*, session: Here) -> None:
-    """Show which project this is, and how that is known."""
-    here = session.project
-    if here is None:
-        why = "not in a git repository; name a project with -p, or set MEMORY_PROJECT"
-        report = ProjectReport(project_id=None, name=None, why=why)
-        session.out.give(report, f"No project: {why}")
-        return
-    why = "-p names it" if session.names_project else here.why
-    report = ProjectReport(project_id=here.id, name=here.name, why=why)
-    session.out.give(report, f"{here.id}\n  {why}" if session.out.is_terminal else here.id)
 
 
 async def status(*, session: Here) -> None:

@@ -152,7 +152,8 @@ def _line(project: ProjectInfo, here: str | None, zone: tzinfo | None) -> Sequen
 def would_move(report: MoveReport, what: str, to: str) -> str:
     """What a dry run found, as the beginning of a sentence."""
     trash = f", {report.in_trash:,} of them in the trash" if report.in_trash else ""
-    return f"{memories(report.matched)} {what} would become {_theirs(report.matched)} of {to}{trash}"
+    which = f"{memories(report.matched)} {what}".rstrip()
+    return f"{which} would become {'one' if report.matched == 1 else 'memories'} of {to}{trash}"
 
 
 def moved(report: MoveReport, to: str) -> str:
@@ -167,10 +168,6 @@ def clashes(report: MoveReport) -> str:
         return ""
     topics = "topic has" if report.clashes == 1 else "topics have"
     return f"{report.clashes:,} {topics} a memory in both projects; what comes with it later updates the older one"
-
-
-def _theirs(count: int) -> str:
-    return "one" if count == 1 else "memories"
 
 
 def _indented(text: str) -> str:

@@ -256,7 +256,9 @@ async def move(
             scope |= {"project_id": _meant(listed, source), "global_search": False}
         query = MoveQuery(to=target, memory_ids=memory_ids, content_contains=containing, **scope)
         report = await store.move(query)
-        if _agreed(session, report, project_text.would_move(report, "", place(target)), yes=yes):
+        if not report.matched:
+            session.out.give(report, "Nothing fits; nothing to move")
+        elif _agreed(session, report, project_text.would_move(report, "", place(target)), yes=yes):
             report = await store.move(structs.replace(query, dry_run=False), by=because(reason))
             session.out.give(report, project_text.moved(report, place(target)))
 

@@ -93,3 +93,8 @@ class MoveReport(Struct, frozen=True, kw_only=True):
     clashes: int = 0
     batch_id: str | None = None
     alias: str | None = None
+
+
+def of_name(listed: ProjectList, name: str | None) -> ProjectInfo | None:
+    """The project of that id, or of which that is another name."""
+    return next((one for one in listed.projects if name in (one.project_id, *one.aliases)), None)

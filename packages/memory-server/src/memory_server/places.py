@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from memory_core.memories import Memories
 from memory_core.places import Place
-from memory_core.projects import ProjectInfo, ProjectList
+from memory_core.projects import ProjectInfo, ProjectList, of_name
 from memory_core.visible import one_line, unfenced
 
 if TYPE_CHECKING:
@@ -150,11 +150,6 @@ def former(place: Place, listed: ProjectList) -> ProjectInfo | None:
     now, before = of_name(listed, place.project_id), of_name(listed, place.former_project_id)
     is_same = before is not None and now is not None and before.project_id == now.project_id
     return None if before is None or is_same or not before.memories else before
-
-
-def of_name(listed: ProjectList, name: str | None) -> ProjectInfo | None:
-    """The project of that id, or of which it is an alias."""
-    return next((one for one in listed.projects if name in (one.project_id, *one.aliases)), None)
 
 
 def _upwards(directory: str) -> list[str]:

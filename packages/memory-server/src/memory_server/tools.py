@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from memory_core import checks
 from memory_core.errors import InvalidError, NotFoundError

@@ -1,23 +1,19 @@
-"""Commands about projects: which this is and why, which there are, and how memories come from one to another."""
+"""Commands about projects: which there are, their names, and how memories come from one to another."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Group, Parameter
 from msgspec import UNSET, structs
 
 from memory_cli import project_text
+from memory_cli.commands import verdict
 from memory_cli.options import NO_FILTERS, Filters, Here, Id, Reason, because, flag
-from memory_cli.project_text import Formerly, Looked, OnServer, ProjectExplanation, ProjectReport
 from memory_cli.render import memories, one_line, place
 from memory_cli.session import Session
-from memory_client.errors import ClientError
 from memory_client.target import working_directory
-from memory_core.errors import InvalidError, MemoryServiceError, NotFoundError, UnavailableError
-from memory_core.places import NewPlace, Place, PlaceQuery
-from memory_core.projects import MoveQuery, MoveReport, NewAlias, ProjectInfo, ProjectList, ProjectMerge
+from memory_core.errors import InvalidError, MemoryServiceError
+from memory_core.places import NewPlace
+from memory_core.projects import MoveQuery, MoveReport, NewAlias, ProjectList, ProjectMerge, of_name
 
 if TYPE_CHECKING:
     from memory_client.sdk import MemoryClient
@@ -37,100 +33,9 @@ class DeclinedError(MemoryServiceError):
     """The person said no."""
 
 
-@project.default
-@project.command
-async def show(*, session: Here) -> None:
-    """Show which project this is, and how that is known. Asks no server."""
-    report = project_text.report_of(session.verdict)
-    if report.project_id is None:
-        text = f"No project: {report.why}"
-    else:
-        text = f"{report.project_id}\n  {report.why}" if session.out.is_terminal else report.project_id
-    session.out.give(report, text)
-    if not session.out.as_json:
-        for remark in project_text.remarks_of(report):
-            session.out.note(remark)
-
-
-@project.command
-async def explain(*, session: Here) -> None:
-    """Show every step to the verdict, and what the server makes of it. Starts no server."""
-    report = project_text.report_of(session.verdict)
-    steps = [Looked(looked_at=step.looked_at, found=step.found) for step in session.verdict.steps]
-    if not session.names_project:
-        steps.insert(0, Looked(looked_at="-p", found="not given"))
-    server, notice = None, None
-    try:
-        async with _running(session) as store:
-            server = await _on_server(session, store, report)
-    except MemoryServiceError as error:
-        notice = f"nothing is known of its memories: {error}"
-    found = ProjectExplanation(**structs.asdict(report), steps=tuple(steps), server=server, notice=notice)
-    session.out.give(found, project_text.explained(found))
-
-
-@asynccontextmanager
-async def _running(session: Session) -> "AsyncIterator[MemoryClient]":
-    """The server of the target; the local one only where it runs already."""
-    endpoint = None
-    if session.target.url is None:
-        from memory_client import local
-
-        try:
-            endpoint = await asyncio.to_thread(local.find, session.target.data_dir)
-        except ClientError as error:
-            raise UnavailableError(str(error)) from error
-        if endpoint is None:
-            raise NotFoundError("no server is running here; the next command that needs one starts it")
-    async with session.memories(running=endpoint) as store:
-        yield store
-
-
-async def _on_server(session: Session, store: "MemoryClient", report: ProjectReport) -> OnServer:
-    listed, key = await store.projects(), await store.keys.own()
-    info = _of(listed, report.project_id)
-    means = info.project_id if info is not None else report.project_id or ""
-    known = await _place(session, store)
-    return OnServer(
-        url=store.url,
-        means=means,
-        memories=0 if info is None else info.memories,
-        aliases=() if info is None else info.aliases,
-        reachable=key.projects is None or not means or means in key.projects,
-        key=key,
-        known_since=None if known is None else known.first_seen_at,
-        formerly=None if known is None or report.kind == "named" else _formerly(known, means, listed),
-        same_commit=_same_commit(listed, means),
-    )
-
-
-async def _place(session: Session, store: "MemoryClient") -> Place | None:
-    """This directory as the server knows it."""
-    directory = working_directory(session.environ)
-    found = (await store.places.list(PlaceQuery(directory=directory))).places
-    return next((one for one in found if one.directory == directory), None)
-
-
-def _formerly(known: Place, means: str, listed: ProjectList) -> Formerly | None:
-    """Of a directory that no session has begun in since it changed, the server knows only what it was."""
-    name, until = known.former_project_id, known.former_until
-    if (now := _of(listed, known.project_id)) is not None and now.project_id != means:
-        name, until = known.project_id, known.last_seen_at
-    before = _of(listed, name)
-    if before is None or until is None or before.project_id == means or not before.memories:
-        return None
-    return Formerly(project_id=before.project_id, until=until, memories=before.memories)
-
-
-def _same_commit(listed: ProjectList, project_id: str) -> tuple[str, ...]:
-    commit = project_id.rpartition("@")[2]
-    if commit == project_id:
-        return ()
-    return tuple(
-        one.project_id
-        for one in listed.projects
-        if one.project_id.endswith(f"@{commit}") and one.project_id != project_id and one.memories
-    )
+project.default(verdict.show)
+project.command(verdict.show)
+project.command(verdict.explain)
 
 
 @project.command(name="list")
@@ -154,8 +59,8 @@ async def rename(
     """Give a project another id. All its memories go along, and whoever says the old one means it still."""
     async with session.memories() as store:
         listed = await store.projects()
-        target = _of(listed, new)
-        if target is not None and target.memories and new not in (_of(listed, old) or target).aliases:
+        target = of_name(listed, new)
+        if target is not None and target.memories and new not in (of_name(listed, old) or target).aliases:
             raise InvalidError(
                 f"there is a project {new} already, with {memories(target.memories)}; to make one of both: "
                 f"claude-memory project merge {old} {new}"
@@ -306,13 +211,8 @@ def _agreed(session: Session, report: MoveReport, would: str, *, yes: bool) -> b
     return bool(answer)
 
 
-def _of(listed: ProjectList, name: str | None) -> ProjectInfo | None:
-    """The project of that id, or alias."""
-    return next((one for one in listed.projects if name in (one.project_id, *one.aliases)), None)
-
-
 def _meant(listed: ProjectList, name: str) -> str:
     """The id that a person means: an id or an alias as it is, else the project of that short name, else a new one."""
-    if _of(listed, name) is not None:
+    if of_name(listed, name) is not None:
         return name
     return next((one.project_id for one in listed.projects if one.name == name), name)

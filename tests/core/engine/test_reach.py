@@ -18,6 +18,7 @@ from memory_core.engine import lexical
 from memory_core.engine.service import MemoryService
 from memory_core.errors import ForbiddenError, MemoryServiceError
 from memory_core.memories import Memories
+from memory_core.projects import MoveQuery, NewAlias, ProjectMerge
 from memory_core.types import (
     ContextQuery,
     EmbeddingState,
@@ -109,9 +110,11 @@ def _ids() -> Callable[[], str]:
 
 async def _fill(service: MemoryService, *, crowded: bool) -> None:
     """The same things happen within; besides, one memory comes in from the bank and one goes there."""
+    await service.alias(NewAlias(alias="market", project_id="shop"))
     entries = [*WITHIN, *(OUTSIDE if crowded else [])]
     service._kept.insert([lexical.entry(each) for each in entries])
     if crowded:
+        await service.alias(NewAlias(alias="vault", project_id="bank"))
         service._kept.insert([lexical.entry(each) for each in MOVING])
         await service.update(MOVED_OUT, MemoryPatch(project_id="bank"), by=By(client_id="admin"))
         await service.update(THEIRS, MemoryPatch(content="the API listens on port 9001"), by=LAPTOP)
@@ -153,6 +156,9 @@ CALLS: dict[str, Call] = {
     "list": lambda view, _: view.list(ListQuery()),
     "list everything": lambda view, _: view.list(ListQuery(global_search=True)),
     "list theirs": lambda view, _: view.list(ListQuery(project_id="bank")),
+    "list ours by its other name": lambda view, _: view.list(ListQuery(project_id="market")),
+    "list theirs by their other name": lambda view, _: view.list(ListQuery(project_id="vault")),
+    "list theirs by other names": lambda view, _: view.list(ListQuery(projects=("vault", "market"))),
     "list theirs by projects": lambda view, _: view.list(ListQuery(projects=("bank",))),
     "list both by projects": lambda view, _: view.list(ListQuery(projects=("bank", "shop"))),
     "list the trash": lambda view, _: view.list(ListQuery(trashed=True, global_search=True)),
@@ -167,6 +173,8 @@ CALLS: dict[str, Call] = {
     "context of theirs": lambda view, _: view.context(ContextQuery(project_id="bank")),
     "context for a prompt": lambda view, _: view.context(ContextQuery(query="which port?", global_search=True)),
     "stats": lambda view, _: view.stats(Scope(global_search=True)),
+    "context of theirs by their other name": lambda view, _: view.context(ContextQuery(project_id="vault")),
+    "projects": lambda view, _: view.projects(),
     "stats of theirs": lambda view, _: view.stats(Scope(project_id="bank")),
     "get": lambda view, _: view.get(OURS),
     "get by a beginning that theirs share": lambda view, _: view.get("aaaa000"),
@@ -174,6 +182,16 @@ CALLS: dict[str, Call] = {
     "history": lambda view, _: view.history(OURS),
     "similar": lambda view, _: view.similar(OURS),
     "review": lambda view, _: view.review(ReviewQuery()),
+    "review of theirs by their other name": lambda view, _: view.review(ReviewQuery(project_id="vault")),
+    "move all that has a word": lambda view, _: view.move(
+        MoveQuery(to=None, content_contains="port", global_search=True, dry_run=False), by=LAPTOP
+    ),
+    "move, dry": lambda view, _: view.move(MoveQuery(to="market", content_contains="tea", global_search=True)),
+    "move to theirs, dry": lambda view, _: view.move(MoveQuery(to="vault", project_id="shop")),
+    "add to theirs by their other name": lambda view, _: view.add(
+        NewMemory(content="x", project_id="vault"), by=LAPTOP
+    ),
+    "update to theirs by their other name": lambda view, _: view.update(OURS, MemoryPatch(project_id="vault")),
     "review of theirs": lambda view, _: view.review(ReviewQuery(project_id="bank")),
     "add a repeat of theirs": lambda view, _: view.add(NewMemory(content="the API listens on port 9001"), by=LAPTOP),
     "add of their topic": lambda view, _: view.add(
@@ -220,6 +238,8 @@ ON_AN_ID: dict[str, Callable[[Memories, str], Awaitable[object]]] = {
     "settle the other way": lambda view, of: view.settle(
         Settlement(keep=of, other=OURS, decision=Decision.SUPERSEDE), by=LAPTOP
     ),
+    "move": lambda view, of: view.move(MoveQuery(to="shop", memory_ids=(of,), dry_run=False), by=LAPTOP),
+    "move, dry": lambda view, of: view.move(MoveQuery(to="shop", memory_ids=(of,))),
     "supersede": lambda view, of: view.add(NewMemory(content="new", project_id="shop", supersedes=of), by=LAPTOP),
 }
 
@@ -272,9 +292,66 @@ async def test_a_memory_that_came_from_another_project_shows_nothing_of_what_it_
     assert (await crowded.service.get(MOVED_IN)).project_id == "shop"
 
 
+async def test_a_key_reaches_its_project_under_whichever_of_its_names(twins: tuple[Twin, Twin]) -> None:
+    _, crowded = twins
+    named_before = crowded.service.within(("shop",))
+    other_name = crowded.service.within(("market",))
+
+    for view in (named_before, other_name):
+        for name in ("shop", "market"):
+            assert (await view.list(ListQuery(project_id=name))).count == len(WITHIN) - 1
+        assert [each.project_id for each in (await view.projects()).projects] == ["shop"]
+        kept = await view.add(NewMemory(content="as said by a laptop that was not told", project_id="market"))
+        assert kept.project_id == "shop"
+        await crowded.service.delete(kept.id)
+
+
+async def test_a_project_that_is_renamed_stays_within_reach_of_its_keys(twins: tuple[Twin, Twin]) -> None:
+    """Also of a request that began before: it sees what it may see."""
+    _, crowded = twins
+    view = crowded.service.within(("shop",))
+    before = await view.list(ListQuery(project_id="shop"))
+
+    crowded.clock.now += timedelta(minutes=1)
+    rename = ProjectMerge(source="shop", target="acme/shop", dry_run=False)
+    batch_id = (await crowded.service.merge_projects(rename)).batch_id
+    after = await view.list(ListQuery(project_id="shop"))
+    past = await view.list(ListQuery(project_id="shop", as_of=NOON))
+
+    assert [each.id for each in after.memories] == [each.id for each in before.memories]
+    assert past.count > 0
+    assert (await view.history(OURS)).revisions[-1].memory.project_id == "shop"
+    with pytest.raises(ForbiddenError, match="limited to some"):
+        await view.undo(UndoRequest(batch_id=batch_id), by=LAPTOP)
+    assert {each.project_id for each in after.memories} == {"acme/shop"}
+
+
+async def test_a_name_that_means_another_project_opens_nothing_of_it(twins: tuple[Twin, Twin]) -> None:
+    """Each way in, by a name that was theirs, is theirs still, or became theirs while the key was at it."""
+    _, crowded = twins
+    view = crowded.service.within(("shop",))
+    theirs = {each.id for each in (await crowded.service.list(ListQuery(project_id="bank", limit=200))).memories}
+
+    for name in ("vault", "bank"):
+        for asked in (
+            lambda name=name: view.list(ListQuery(project_id=name)),
+            lambda name=name: view.list(ListQuery(project_id=name, as_of=NOON)),
+            lambda name=name: view.search(SearchQuery(query="port", project_id=name)),
+            lambda name=name: view.stats(Scope(project_id=name)),
+            lambda name=name: view.add(NewMemory(content="x", project_id=name)),
+            lambda name=name: view.move(MoveQuery(to=name, memory_ids=(OURS,), dry_run=False)),
+        ):
+            with pytest.raises(ForbiddenError, match=f"your key does not reach project {name}; it is limited to shop"):
+                await asked()
+        for scope in (ListQuery(projects=(name,)), ListQuery(projects=(name, "market"), as_of=NOON)):
+            assert not {each.id for each in (await view.list(scope)).memories} & theirs
+
+
 WRITING_OUT: dict[str, Callable[[Memories], Awaitable[object]]] = {
     "add": lambda view: view.add(NewMemory(content="for the bank", project_id="bank"), by=LAPTOP),
-    "move": lambda view: view.update(OURS, MemoryPatch(project_id="bank"), by=LAPTOP),
+    "update": lambda view: view.update(OURS, MemoryPatch(project_id="bank"), by=LAPTOP),
+    "move": lambda view: view.move(MoveQuery(to="bank", memory_ids=(OURS,), dry_run=False), by=LAPTOP),
+    "move, dry": lambda view: view.move(MoveQuery(to="bank", memory_ids=(OURS,))),
 }
 
 
@@ -337,6 +414,9 @@ OF_THE_WHOLE: dict[str, Callable[[Memories], Awaitable[object]]] = {
     "models": lambda view: view.models(),
     "use_model": lambda view: view.use_model(ModelChoice(embedder="none")),
     "health": lambda view: view.health(),
+    "alias": lambda view: view.alias(NewAlias(alias="mine", project_id="shop")),
+    "unalias": lambda view: view.unalias("market"),
+    "merge_projects": lambda view: view.merge_projects(ProjectMerge(source="bank", target="shop", dry_run=False)),
 }
 
 

@@ -109,7 +109,7 @@ class Asking(Naming):
     async def context(self, query: ContextQuery) -> Context:
         """Waits for no model: a session that starts must not be kept waiting."""
         _refuse_trash(query)
-        query = self._names.scope(query)  # the answer names its project
+        query = self._named(query)  # the answer names its project
         text = (query.query or "").strip()
         if not text:
             return await self._seen(lambda at: self._context(at(query), query.as_of or self._clock()))

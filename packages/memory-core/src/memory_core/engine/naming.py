@@ -49,7 +49,7 @@ class Naming(Moving):
             return await self._seen(lambda at: self._forecast_of(self._selection(query, at)))
 
         def work(tx: Transaction, by: By) -> MoveReport:
-            return renaming.move(tx, self._selection(query, self._names.scope), self._as_a_move(by))
+            return renaming.move(tx, self._selection(query, self._named), self._as_a_move(by))
 
         return await self._done(by, ("move", query), MoveReport, work)
 

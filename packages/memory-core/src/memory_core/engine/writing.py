@@ -177,7 +177,7 @@ class Writing:
             by,
             ("purge", query),
             PurgeReport,
-            lambda tx, by: self._changes.purge(tx, self._names.scope(scope), contains, by),
+            lambda tx, by: self._changes.purge(tx, self._named(scope), contains, by),
         )
 
     async def _done_to(
@@ -240,18 +240,22 @@ class Writing:
     def _sight(self) -> Sight:
         """As things are, once what is over has gone to the trash; where the disk takes no writes, as of now."""
         if not self._is_due():
-            return self._names.scope
+            return self._named
         try:
             with self._store.transaction() as tx:
                 self._changes.expire(tx)
         except (StorageFullError, UnavailableError) as refusal:
             _log.warning("what has expired is hidden, and goes to the trash later: %s", refusal)
             return self._as_of(self._clock())
-        return self._names.scope
+        return self._named
+
+    def _named(self, scope: ScopeT, /) -> ScopeT:
+        """The same by what its names mean; every scope that a caller gives passes here."""
+        return self._names.scope(scope)
 
     def _as_of(self, now: datetime) -> Sight:
         def look(scope: ScopeT, /) -> ScopeT:
-            return self._names.scope(structs.replace(scope, as_of=scope.as_of or now))
+            return self._named(structs.replace(scope, as_of=scope.as_of or now))
 
         return look
 

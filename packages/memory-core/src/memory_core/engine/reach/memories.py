@@ -5,23 +5,25 @@ from pathlib import Path
 
 from msgspec import UNSET, structs
 
-from memory_core.changes import ANYONE, By, Kept, TrashQuery, TrashReport
+from memory_core.changes import ANYONE, By, Kept, Review, ReviewQuery, TrashQuery, TrashReport
 from memory_core.engine.asking import Asking
 from memory_core.engine.ports import Rows
 from memory_core.engine.reach.reach import Reach, refuse
 from memory_core.engine.searching import Searcher
 from memory_core.engine.transfer import Files, Incoming
-from memory_core.engine.writing import Means
-from memory_core.projects import MoveReport, NewAlias, ProjectInfo, ProjectMerge
+from memory_core.engine.writing import Means, ScopeT
+from memory_core.projects import MoveQuery, MoveReport, NewAlias, ProjectInfo, ProjectMerge
 from memory_core.types import (
     BackfillReport,
     EmbeddingStatus,
     Health,
     ImportQuery,
+    MemoryPatch,
     ModelChoice,
     ModelList,
     NewMemory,
     Scope,
+    Updated,
 )
 
 
@@ -50,6 +52,31 @@ class Reached(Asking):
                 for memory in (entry.memory, *(one.memory for one in entry.history)):
                     self._reach.check(memory.project_id)
             yield batch
+
+    def _named(self, scope: ScopeT, /) -> ScopeT:
+        """Raises ForbiddenError for a project outside: an empty answer would send people to look elsewhere.
+
+        What a name means that is outside, is not said: so it stays as it is.
+        """
+        if scope.project_id is UNSET or scope.global_search or self._reach.holds(scope.project_id):
+            return super()._named(scope)
+        if not (scope.include_global and self._reach.holds(None)):
+            self._reach.check(scope.project_id)
+        return scope
+
+    async def update(self, memory_id: str, patch: MemoryPatch, *, by: By = ANYONE) -> Updated:
+        if patch.project_id is not UNSET:
+            self._reach.check(patch.project_id)
+        return await super().update(memory_id, patch, by=by)
+
+    async def move(self, query: MoveQuery, *, by: By = ANYONE) -> MoveReport:
+        self._reach.check(query.to)
+        return await super().move(query, by=by)
+
+    async def review(self, query: ReviewQuery) -> Review:
+        if isinstance(query.project_id, str):
+            self._reach.check(query.project_id)
+        return await super().review(query)
 
     def _standing(self) -> EmbeddingStatus:
         return self._told(super()._standing())

@@ -147,6 +147,8 @@ async def test_names_that_would_go_round_in_a_circle_are_refused(memories: Memor
         await memories.alias(NewAlias(alias=NEW, project_id=OLD))
     with pytest.raises(InvalidError, match="no alias of its own name"):
         await memories.alias(NewAlias(alias=NEW, project_id=NEW))
+    with pytest.raises(InvalidError, match="no part that is"):
+        await memories.alias(NewAlias(alias="../shop", project_id=NEW))
 
 
 async def test_a_name_that_has_memories_or_a_meaning_is_no_alias(memories: Memories) -> None:

@@ -32,6 +32,7 @@ class Asked(NamedTuple):
     needs: Level
     body: dict[str, Any] | None = None
     whole: bool = False
+    outside: bool = False  # it names what a limited key does not reach
 
 
 OWN, OTHER = "{own}", "{other}"
@@ -43,11 +44,13 @@ ADDRESSES = [
     Asked("GET", "/health/ready", Level.OPEN),
     Asked("GET", "/memories", READ),
     Asked("GET", "/memories?global_search=true&limit=200", READ),
-    Asked("GET", "/memories?project_id=zebra", READ),
+    Asked("GET", "/memories?project_id=zebra", READ, outside=True),
+    Asked("GET", "/memories?project_id=stripes", READ, outside=True),
     Asked("GET", "/memories?projects=zebra&projects=shop", READ),
     Asked("GET", "/memories?trashed=true&global_search=true", READ),
     Asked("POST", "/memories/search", READ, {"query": "port", "global_search": True, "explain": True}),
-    Asked("POST", "/memories/search", READ, {"query": '"zebra"', "search_mode": "keyword", "project_id": "zebra"}),
+    Asked("POST", "/memories/search", READ, {"query": '"zebra"', "search_mode": "keyword", "project_id": "zebra"},
+          outside=True),
     Asked("POST", "/memories/search", READ, {"query": "port", "as_of": "2099-01-01T00:00:00Z", "global_search": True}),
     Asked("GET", f"/memories/{OWN}", READ),
     Asked("GET", f"/memories/{OTHER}", READ),
@@ -56,6 +59,7 @@ ADDRESSES = [
     Asked("GET", f"/memories/{OWN}/similar", READ),
     Asked("GET", f"/memories/{OTHER}/similar", READ),
     Asked("GET", "/review", READ),
+    Asked("GET", "/projects", READ),
     Asked("GET", "/stats?global_search=true", READ),
     Asked("GET", "/context?global_search=true", READ),
     Asked("GET", "/context?query=port&global_search=true", READ),
@@ -72,6 +76,12 @@ ADDRESSES = [
     Asked("DELETE", f"/memories/{OTHER}", WRITE),
     Asked("POST", f"/memories/{OTHER}/restore", WRITE),
     Asked("POST", f"/memories/{OWN}/restore", WRITE),
+    Asked("POST", "/projects/aliases", WRITE, {"alias": "boutique", "project_id": "shop"}, whole=True),
+    Asked("DELETE", "/projects/aliases/boutique", WRITE, whole=True),
+    Asked("POST", "/projects/merge", WRITE, {"source": "zebra", "target": "shop"}, whole=True),
+    Asked("POST", "/memories/move", WRITE, {"to": "shop", "content_contains": "port", "global_search": True}),
+    Asked("POST", "/memories/move", WRITE, {"to": "shop", "memory_ids": [OTHER]}),
+    Asked("POST", "/memories/move", WRITE, {"to": "stripes", "memory_ids": [OWN]}, outside=True),
     Asked("POST", "/undo", WRITE, {"memory_id": OTHER}),
     Asked("POST", "/review/settle", WRITE, {"keep": OWN, "other": OTHER, "decision": "merge"}),
     Asked("POST", "/import", WRITE),
@@ -139,6 +149,8 @@ class Place(NamedTuple):
     def filled(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {name: self.filled(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [self.filled(each) for each in value]
         if isinstance(value, str):
             return value.replace(OWN, self.own).replace(OTHER, self.other)
         return value
@@ -175,6 +187,8 @@ async def _filled(http: httpx.AsyncClient) -> tuple[str, str]:
     )
     await keep("the port of the zebra's API is 9001", "zebra", review_by="2020-01-01T00:00:00Z", topic_key="zebra")
     await keep("a zebra of no project", None)
+    alias = {"alias": "stripes", "project_id": "zebra"}
+    await http.post("/projects/aliases", json=alias, headers={"X-API-Key": BOOTSTRAP})
     gone = await keep("the port of a zebra that is gone", "zebra")
     await http.delete(f"/memories/{gone}", headers={"X-API-Key": BOOTSTRAP, "X-Reason": "zebra"})
     for session, project in ((OWN_SESSION, "shop"), (OTHER_SESSION, "zebra")):
@@ -201,7 +215,7 @@ async def test_an_address_lets_in_who_may_and_tells_a_limited_key_nothing_of_oth
     for name, level in MAY.items():
         answer = await place.ask(asked, name)
         limited = KEYS[name].get("projects") is not None
-        refused = level < asked.needs or (asked.whole and limited)
+        refused = level < asked.needs or (limited and (asked.whole or asked.outside))
         assert (answer.status_code == 403) == refused, (name, answer.text)
         assert answer.status_code != 401
         if limited:
@@ -219,7 +233,7 @@ async def test_every_address_of_the_server_is_in_this_table(tmp_path: Path) -> N
 
 def _template(path: str) -> str:
     bare = path.partition("?")[0].replace(OWN, "{memory_id}").replace(OTHER, "{memory_id}")
-    bare = bare.replace("grants/0123456789ab", "grants/{grant_id}")
+    bare = bare.replace("grants/0123456789ab", "grants/{grant_id}").replace("aliases/boutique", "aliases/{alias}")
     bare = bare.replace(OWN_SESSION, "{session_id}").replace(OTHER_SESSION, "{session_id}")
     return bare.replace("another", "{name}").replace("20261125T000000.000Z", "{name}")
 
@@ -228,6 +242,7 @@ TOOL_CALLS: dict[str, list[dict[str, Any]]] = {
     "memory_search": [
         {"query": "port", "global_search": True},
         {"query": "port", "project_id": "zebra"},
+        {"query": "port", "project_id": "stripes"},
         {"query": f"id:{OTHER}"},
         {"query": ""},
     ],

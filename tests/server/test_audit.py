@@ -62,7 +62,8 @@ def test_what_is_to_be_audited_is_also_where_it_is_refused(tmp_path: Path) -> No
     must = {f"{method} {path}" for method, path in served if method == "DELETE" or path.startswith("/admin")}
     named = {
         "POST /memories/purge", "POST /undo", "POST /review/settle", "POST /trash/empty", "POST /models/use",
-        "POST /embeddings/backfill", "GET /export", "POST /import",
+        "POST /embeddings/backfill", "GET /export", "POST /import", "POST /projects/aliases", "POST /projects/merge",
+        "POST /memories/move",
     }  # fmt: skip
     assert must
     assert {line["action"] for line in refused} >= must | named

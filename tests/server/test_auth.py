@@ -21,6 +21,11 @@ ROUTES = [
     ("GET", "/memories/0123456789ab/history"),
     ("GET", "/places"),
     ("POST", "/places"),
+    ("GET", "/projects"),
+    ("POST", "/projects/aliases"),
+    ("DELETE", "/projects/aliases/github.com/acme/old"),
+    ("POST", "/projects/merge"),
+    ("POST", "/memories/move"),
     ("POST", "/undo"),
     ("GET", "/review"),
     ("POST", "/review/settle"),
@@ -78,6 +83,7 @@ def _template(path: str) -> str:
         .replace("20261125T000000.000Z", "{name}")
         .replace("some.one", "{name}")
         .replace("1a2b3c4d", "{session_id}")
+        .replace("github.com/acme/old", "{alias}")
     )
 
 

@@ -63,10 +63,14 @@ def test_names_are_kept_changed_and_forgotten_in_one_step_each(store: Store) -> 
 def test_a_transaction_that_fails_changes_no_name_and_moves_nothing(store: Store) -> None:
     store.insert([entry("one", project_id="x")])
 
-    with pytest.raises(RuntimeError), store.transaction() as tx:
-        tx.move(all_of("x", "y"), moving())
-        tx.name({"x": "y"}, moving())
-        raise RuntimeError
+    def half_a_merge() -> None:
+        with store.transaction() as tx:
+            tx.move(all_of("x", "y"), moving())
+            tx.name({"x": "y"}, moving())
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half_a_merge()
 
     assert store.aliases() == {}
     assert [each.project_id for each in store.projects()] == ["x"]

@@ -42,6 +42,8 @@ class NewAlias(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         checks.names(self, "alias", "project_id")
         if self.alias == self.project_id:
             raise InvalidError("a project needs no alias of its own name")
+        if {".", ".."} & set(self.alias.split("/")):  # it stands in the address that takes the alias away
+            raise InvalidError("an alias has no part that is . or .., as a path to somewhere else has")
 
 
 class ProjectMerge(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -50,7 +50,7 @@ async def test_a_merge_is_written_down_with_what_came_of_it(tmp_path: Path) -> N
     assert entries["POST /projects/merge"]["result"] == {
         "batch_id": done["batch_id"], "dry_run": False, "matched": 1, "moved": 1,
     }  # fmt: skip
-    assert entries["DELETE /projects/aliases/{alias:path}"]["target"] == {"alias": OLD}
+    assert entries["DELETE /projects/aliases/{alias}"]["target"] == {"alias": OLD}
     assert "secret plan" not in audit.text
 
 

@@ -33,7 +33,8 @@ class Audited:
         """Its name and whether it changes something; null where it is not audited."""
         route, method = scope["state"]["route"], "GET" if scope["method"] == "HEAD" else scope["method"]
         changes = self._changes.get((method, route))
-        return None if changes is None else (f"{method} {route}", changes)
+        # As the document names it, which knows nothing of what a part may hold.
+        return None if changes is None else (f"{method} {route.replace(':path}', '}')}", changes)
 
     def named(self, scope: Scope) -> dict[str, str | int | bool]:
         """The parts of the address that are ids."""

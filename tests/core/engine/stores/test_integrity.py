@@ -184,6 +184,14 @@ LASTING: dict[str, tuple[FlawKind, str, list[str]]] = {
         FlawKind.NOTED, "memories superseded by one that is gone: 1",
         [f"UPDATE memories SET superseded_by = 'gone' WHERE doc = {FIRST}"],
     ),
+    "an alias means another one": (
+        FlawKind.LASTING, "names of projects that mean another alias: 1",
+        ["INSERT INTO project_aliases VALUES ('a', 'b', now(), 'x'), ('b', 'c', now(), 'x')"],
+    ),
+    "a memory is of a project whose name is an alias": (
+        FlawKind.LASTING, f"memories of a project whose name means another one: {COUNT // 3}",
+        ["INSERT INTO project_aliases VALUES ('x', 'elsewhere', now(), 'x')"],
+    ),
 }  # fmt: skip
 
 
@@ -230,7 +238,7 @@ def test_its_state_is_told_in_numbers(store: DuckDBStore, tmp_path: Path) -> Non
     state = store.state()
 
     assert (state.memories, state.in_trash, state.revisions) == (COUNT - 2, 2, 8)
-    assert (state.trashed_since, state.schema_version) == (START, 3)
+    assert (state.trashed_since, state.schema_version) == (START, 4)
     assert (state.snapshots, state.snapshot_bytes) == (1, 5)
     assert state.wal_bytes > 0
     assert state.free_bytes > state.floor_bytes == 0

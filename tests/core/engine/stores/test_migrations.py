@@ -177,4 +177,5 @@ def test_applied_migrations_are_never_edited() -> None:
         (1, "ce5c904a60b52261"),
         (2, "e76fdc2a9e515e0d"),
         (3, "1ae52a07f05c95ff"),
+        (4, "730e219fb1a11b9c"),
     ]

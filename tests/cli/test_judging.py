@@ -60,6 +60,12 @@ def test_a_healthy_server_has_nothing_but_ok() -> None:
     assert {finding.level for finding in judging.judged(HEALTHY, in_words)} == {Level.OK}
 
 
+def test_a_journal_of_sessions_that_cannot_be_used_is_a_warning() -> None:
+    found = of("sessions", sessions="sessions.sqlite is damaged; move it away")
+
+    assert (found.level, found.what) == (Level.WARNING, "sessions.sqlite is damaged; move it away")
+
+
 @pytest.mark.parametrize(
     ("about", "changes", "level", "fix"),
     [

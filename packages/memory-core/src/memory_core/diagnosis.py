@@ -67,7 +67,8 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     """`at` is the server's time. `store` is null where a kind of store does not tell, `backups` where it has others.
 
     With `embedder_fixed` the settings of the server name its model. What has been in the trash for `trash_days` is
-    removed; null: never. `flaws` and `secrets` are null where nobody looked for them.
+    removed; null: never. `flaws` and `secrets` are null where nobody looked for them. `sessions` says what is wrong
+    with their journal; null: nothing.
     """
 
     version: str
@@ -81,6 +82,7 @@ class Diagnosis(Struct, frozen=True, kw_only=True):
     backups: BackupList | None = None
     flaws: tuple[Flaw, ...] | None = None
     secrets: KeptSecrets | None = None
+    sessions: str | None = None
 
 
 class RepairReport(Struct, frozen=True, kw_only=True):

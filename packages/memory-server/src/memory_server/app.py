@@ -126,7 +126,9 @@ def create_app(
         reach = request.state.principal.projects
         return service if reach is None else service.within(reach)
 
-    sessions = SessionService(settings.data_dir, names=service.names, secrets=settings.secrets)
+    sessions = SessionService(
+        settings.data_dir, names=service.names, notes=settings.session_notes, secrets=settings.secrets
+    )
 
     def sessions_of(request: Request) -> CallerSessions:
         return sessions.of(memories(request), caller_of(request), request.state.principal.projects)
@@ -167,7 +169,8 @@ def create_app(
     rest = Rest(service, settings, memories=memories, instance=local.instance if local else None)
     backups = CountedBackups(service.backups, meters)
     metrics = MetricsRoutes(meters, service.watch, service.backups)
-    admin = [*BackupRoutes(backups).routes(), *DiagnosisRoutes(service.doctor).routes(), *AuditRoutes(auditor).routes()]
+    diagnosis = DiagnosisRoutes(service.doctor, sessions.trouble)
+    admin = [*BackupRoutes(backups).routes(), *diagnosis.routes(), *AuditRoutes(auditor).routes()]
     admin += KeyRoutes(keyring, max_body_bytes=settings.max_body_bytes).routes()
     if oauth is not None:
         admin += oauth.admin_routes()

@@ -70,6 +70,8 @@ def read_query(request: Request, kind: type[StructT]) -> StructT:
     for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
         if is_list(hints.get(name)):
             given.setdefault(name, []).append(value)
+        elif name in given:
+            raise InvalidError(f"{name[:60]} is given more than once")
         else:
             given[name] = value or None
     return _noted(request, to_struct(given, kind))

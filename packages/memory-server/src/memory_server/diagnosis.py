@@ -1,7 +1,9 @@
 """The routes by which `claude-memory doctor` learns what the server knows of itself, and has it put in order."""
 
+from collections.abc import Awaitable, Callable
+
 from fastapi import Request, Response
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from memory_core.diagnosis import Diagnosis, Doctor, RepairReport
 from memory_server.access import Level
@@ -16,8 +18,11 @@ class Examining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DiagnosisRoutes:
-    def __init__(self, doctor: Doctor) -> None:
+    """`sessions` says what is wrong with their journal; null for nothing."""
+
+    def __init__(self, doctor: Doctor, sessions: Callable[[], Awaitable[str | None]]) -> None:
         self._doctor = doctor
+        self._sessions = sessions
 
     def routes(self) -> list[Route]:
         return [
@@ -30,7 +35,8 @@ class DiagnosisRoutes:
         ]  # fmt: skip
 
     async def diagnose(self, request: Request) -> Response:
-        return encoded(await self._doctor.diagnose(integrity=read_query(request, Examining).integrity))
+        found = await self._doctor.diagnose(integrity=read_query(request, Examining).integrity)
+        return encoded(structs.replace(found, sessions=await self._sessions()))
 
     async def repair(self) -> Response:
         return encoded(await self._doctor.repair())

@@ -74,6 +74,10 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         SecretPolicy,
         Option("MEMORY_SECRETS", "secrets in what is to be kept: leave them out, refuse it, or keep it as it is"),
     ] = SecretPolicy.REDACT
+    session_notes: Annotated[
+        bool,
+        Option("MEMORY_SESSION_NOTES", "whether what agents say is noted, so that each session comes to a memory"),
+    ] = True
     api_key: Annotated[str | None, Option("MEMORY_API_KEY", "the key that callers must send", secret=True)] = None
     cors_origins: Annotated[
         tuple[str, ...], Option("CORS_ORIGINS", "web origins that may call, by comma, or *; none by default")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from memory_core.engine.backups.companions import Companion
 from memory_core.engine.backups.keeping import Keeper
@@ -112,3 +113,13 @@ def test_one_that_cannot_be_copied_is_no_silent_gap(store: DuckDBStore, place: P
     with pytest.raises(UnavailableError, match=f"{NAME} cannot be copied into the backup: file is not a database"):
         kept_by(place).create(store, verify=False)
     assert kept_by(place).list().backups == ()
+
+
+def test_one_that_a_backup_may_lack_does_not_keep_it_from_being_made(store: DuckDBStore, place: Path) -> None:
+    (place / NAME).write_bytes(b"no database, but long enough to be looked at")
+    kept = keeper(place, companions=(replace(COMPANION, may_lack=True),))
+
+    made = kept.create(store, verify=True)
+
+    assert made.state == "verified"
+    assert not (folder_of(kept, made) / NAME).exists()

@@ -40,6 +40,8 @@ def judged(found: Diagnosis, command: Command) -> Iterator[Finding]:
     if found.store is not None:
         yield _snapshots(found.store)
         yield _trash(found.store, found, command)
+    if found.sessions is not None:
+        yield warning("sessions", found.sessions)
 
 
 def integrity(found: Diagnosis, flaws: tuple[Flaw, ...], command: Command, restoring: str | None) -> Iterator[Finding]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from memory_core.engine.telling import estimate_tokens
-from memory_core.sessions import BUDGETS, ContextRequest, Occasion
-from memory_core.types import ContextQuery
+from memory_core.sessions import BUDGETS, ContextRequest, Occasion, Shown
+from memory_core.types import MAX_EXCLUDED, Context, ContextQuery
 from memory_core.visible import one_line, unfenced
 from memory_server.sessions.entries import Row
 
@@ -23,24 +23,18 @@ MIN_TOKENS = 50
 _NAME_CHARS = 100
 
 
-def told_before(row: Row, occasion: Occasion) -> tuple[bool, datetime | None]:
-    """Whether what it was told is to be left out, and since when that counts."""
-    if occasion is Occasion.PROMPT:
-        return True, row.window_at
-    if occasion is Occasion.RESUME and row.told_at is not None:
-        return True, row.told_at
-    return False, None
-
-
 def query_of(row: Row, asked: ContextRequest, told: Sequence[str]) -> ContextQuery:
-    """`told` are the memories that are to be left out. What the session itself came to, it need not be told."""
+    """Of what it was `told`, a prompt leaves out all. What the session itself came to, it need not be told.
+
+    On resume a memory that was told and has changed since is news.
+    """
     line = estimate_tokens(first_line(row, row.session_id))
     budget = asked.max_tokens or BUDGETS[asked.occasion]
     own = () if row.memory_id is None else (row.memory_id,)
     return ContextQuery(
         project_id=row.project_id,
         max_tokens=max(MIN_TOKENS, budget - (line if has_first_line(asked.occasion) else 0)),
-        exclude=(*own, *told),
+        exclude=(*own, *told)[:MAX_EXCLUDED],
         changed_after=row.told_at if asked.occasion is Occasion.RESUME else None,
         query=asked.prompt if asked.occasion is Occasion.PROMPT else None,
     )
@@ -54,6 +48,22 @@ def first_line(row: Row, name: str) -> str:
     """A fact, by which an agent can name its session."""
     project = f", project {_shown(row.project_id)}" if row.project_id else ""
     return f"claude-memory session {_shown(name)}{project}."
+
+
+def shown_of(context: Context, occasion: Occasion, at: datetime) -> tuple[Shown, ...]:
+    """Of each memory in `context`, why it is there."""
+    chosen = {one.memory_id: one for one in context.chosen}
+    return tuple(
+        Shown(
+            memory_id=memory.id,
+            occasion=occasion,
+            at=at,
+            tokens=chosen[memory.id].tokens if memory.id in chosen else estimate_tokens(memory.content),
+            section=chosen[memory.id].section if memory.id in chosen else memory.memory_type.value,
+            why=chosen[memory.id].why if memory.id in chosen else "",
+        )
+        for memory in context.memories
+    )
 
 
 def _shown(text: str) -> str:

@@ -73,4 +73,5 @@ class SessionFile(SQLiteFile):
         "backup, and sessions go on"
     )
     # NORMAL: a commit waits for no disk. What must not be lost says so itself.
-    pragmas = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
+    # What was deleted is overwritten, because who drops a session wants it gone.
+    pragmas = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", "PRAGMA secure_delete = ON")

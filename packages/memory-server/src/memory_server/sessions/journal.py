@@ -110,6 +110,15 @@ class Journal:
             connection.execute(sql.END, values)
             return _one(connection, session_id)
 
+    def one(self, session_id: str) -> Row:
+        """As it is now. Raises NotFoundError."""
+        with self._using() as connection:
+            return _one(connection, session_id)
+
+    def check(self) -> None:
+        """Raise UnavailableError where the file is not whole."""
+        self.file.prepare()
+
     def named(self, name: str) -> list[Row]:
         """The one of that id, or else some whose ids begin so."""
         one = self._ask(sql.ONE, {"session_id": name})
@@ -139,6 +148,7 @@ class Journal:
         with self._changing(durable=True) as connection:
             for statement in sql.FORGET:
                 connection.execute(statement, {"session_id": session_id})
+        self._ask("PRAGMA wal_checkpoint(TRUNCATE)", {})  # else it stands in the log for a while
 
     def unsummed(self, silent_since: datetime, *, limit: int) -> list[Row]:
         """What was noted is not in their memories, and they have ended or were silent since then."""
@@ -150,9 +160,9 @@ class Journal:
         with self._changing() as connection:
             connection.execute(sql.END_SILENT, {"silent_since": microseconds(silent_since)})
             old, very_old = microseconds(now - KEEP_NOTES), microseconds(now - KEEP_SESSIONS)
+            connection.execute(sql.DROP_SESSIONS, {"before": very_old})
             for statement in (sql.DROP_NOTES, sql.DROP_SHOWN, sql.DROP_EMPTY_SESSIONS):
                 connection.execute(statement, {"before": old})
-            connection.execute(sql.DROP_SESSIONS, {"before": very_old})
 
     def asking(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """For the tables of others in this file."""

@@ -101,7 +101,11 @@ END_SILENT = """
     UPDATE sessions SET ended_at = last_seen_at, end_reason = 'silent'
     WHERE ended_at IS NULL AND last_seen_at < :silent_since
 """
-DROP_NOTES = "DELETE FROM notes WHERE at < :before"
+# Not what is in no memory yet, unless its session is gone.
+DROP_NOTES = """
+    DELETE FROM notes WHERE at < :before AND session_id NOT IN
+        (SELECT session_id FROM sessions WHERE noted_at > ifnull(summed_at, 0))
+"""
 DROP_SHOWN = "DELETE FROM shown WHERE at < :before"
 DROP_SESSIONS = "DELETE FROM sessions WHERE last_seen_at < :before"
 # Of these there is nothing to tell.

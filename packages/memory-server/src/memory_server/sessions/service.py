@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakValueDictionary
 
 from memory_core.engine.names import Names
-from memory_core.errors import UnavailableError
+from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.memories import Memories
 from memory_core.types import SecretPolicy
 from memory_server.auth import Caller
+from memory_server.data_files import SESSIONS
 from memory_server.places import Places
 from memory_server.sessions.calling import CallerSessions
 from memory_server.sessions.upkeep import keep_up
@@ -27,17 +28,22 @@ T = TypeVar("T")
 
 
 class SessionService:
-    """One for each server. `names` says which project a name means, `secrets` what becomes of secrets in notes."""
+    """One for each server. `names` says which project a name means, `secrets` what becomes of secrets in notes.
+
+    Without `notes`, nothing that is said in a session is kept, but what its agent writes as its summary.
+    """
 
     def __init__(
         self,
         data_dir: Path,
         *,
         names: Names,
+        notes: bool = True,
         secrets: SecretPolicy = SecretPolicy.REDACT,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.names = names
+        self.notes = notes
         self.secrets = secrets
         self.clock = clock
         self.places = Places(self.journal, clock)
@@ -74,14 +80,21 @@ class SessionService:
         """Without end: write what ended without a word, close what fell silent, drop what is old."""
         await keep_up(self, memories)
 
+    async def trouble(self) -> str | None:
+        """What is wrong with the journal, in a sentence; null for nothing."""
+        try:
+            if self.exists():
+                await self.journal(lambda book: book.check())
+        except (UnavailableError, StorageFullError) as error:
+            return str(error)
+        return None
+
     async def close(self) -> None:
         await asyncio.to_thread(functools.partial(self._thread.shutdown, wait=True))
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
 
     def exists(self) -> bool:
-        from memory_server.data_files import SESSIONS
-
         return (self._data_dir / SESSIONS).exists()
 
     def _opened(self) -> "Journal":

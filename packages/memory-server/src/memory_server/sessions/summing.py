@@ -1,6 +1,8 @@
 """The memory that a session comes to: written once, then brought up to date, and left alone where somebody wrote it."""
 
+import asyncio
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import structs
@@ -10,12 +12,12 @@ from memory_core.changes import By
 from memory_core.errors import NotFoundError
 from memory_core.memories import Memories
 from memory_core.sessions import Author, Session, SessionSummary
-from memory_core.types import Memory, MemoryType, NewMemory
-from memory_server.sessions.digest import digest
-from memory_server.sessions.entries import Row, Written
+from memory_core.types import MAX_LIMIT, ListQuery, Memory, MemoryType, NewMemory
+from memory_server.sessions.entries import Note, Row, Written
 from memory_server.sessions.ports import InJournal
 
 MAX_TAGS = 64
+_FEW = 3
 
 
 async def memory_of(memories: Memories, row: Row) -> Memory | None:
@@ -38,7 +40,7 @@ async def extract(journal: InJournal, memories: Memories, row: Row, by: By) -> R
         if row.written_by is Author.AGENT or memory is None or _said(memory) != row.written:
             return await journal(lambda book: book.known_until(row.session_id, until))
     notes = await journal(lambda book: book.notes(row.session_id))
-    summary = digest(notes, title=row.title)
+    summary = await asyncio.to_thread(_digested, notes, row.title)
     if summary.is_empty:
         return await journal(lambda book: book.known_until(row.session_id, until))
     return await write(journal, memories, row, summary, Author.EXTRACT, by)
@@ -64,8 +66,20 @@ async def write(journal: InJournal, memories: Memories, row: Row, said: SessionS
 
 
 async def session_of(memories: Memories, row: Row) -> Session:
-    """With what its memory says now, which may have been edited."""
-    memory = await memory_of(memories, row)
+    return _with(row, await memory_of(memories, row))
+
+
+async def sessions_of(memories: Memories, rows: Sequence[Row]) -> tuple[Session, ...]:
+    """One question for most of them: those that were there last are mostly those that were summarised last."""
+    known: dict[str, Memory] = {}
+    if sum(row.memory_id is not None for row in rows) > _FEW:
+        query = ListQuery(memory_type=MemoryType.SESSION, global_search=True, limit=MAX_LIMIT)
+        known = {memory.id: memory for memory in (await memories.list(query)).memories}
+    return tuple([_with(row, known.get(row.memory_id or "") or await memory_of(memories, row)) for row in rows])
+
+
+def _with(row: Row, memory: Memory | None) -> Session:
+    """What its memory says now, which may have been edited."""
     said = session_text.read(memory.content, memory.tags) if memory else SessionSummary()
     return Session(
         session_id=row.session_id,
@@ -86,6 +100,12 @@ async def session_of(memories: Memories, row: Row) -> Session:
         memory_id=memory.id if memory else None,
         told=row.told,
     )
+
+
+def _digested(notes: Sequence[Note], title: str | None) -> SessionSummary:
+    from memory_server.sessions.digest import digest  # its patterns take a start 60 ms
+
+    return digest(notes, title=title)
 
 
 def _said(memory: Memory) -> bytes:

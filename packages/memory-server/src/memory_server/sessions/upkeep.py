@@ -25,7 +25,7 @@ SILENT = timedelta(hours=1)
 GONE = timedelta(hours=12)
 """Nobody will come back to it, or it is opened again."""
 
-_AT_ONCE = 20
+_AT_ONCE = 500
 
 
 async def keep_up(service: "SessionService", memories: Memories) -> None:
@@ -42,12 +42,17 @@ async def once(service: "SessionService", memories: Memories) -> None:
         return
     now = service.clock()
     for row in await service.journal(lambda book: book.unsummed(now - SILENT, limit=_AT_ONCE)):
-        async with service.turn(row.session_id):
-            try:
-                await extract(service.journal, memories, row, _by(row))
-            except MemoryServiceError as error:  # such as a quota that is used up: the others have theirs
-                log.warning("session %s has no memory yet: %s", row.session_id[:8], error)
+        try:
+            await _write(service, memories, row.session_id)
+        except MemoryServiceError as error:  # such as a quota that is used up: the others have theirs
+            log.warning("session %s has no memory yet: %s", row.session_id[:8], error)
     await service.journal(lambda book: book.tidy(now, silent_since=now - GONE))
+
+
+async def _write(service: "SessionService", memories: Memories, session_id: str) -> None:
+    async with service.turn(session_id):
+        row = await service.journal(lambda book: book.one(session_id))
+        await extract(service.journal, memories, row, _by(row))
 
 
 def _by(row: Row) -> By:

@@ -4,6 +4,7 @@ Put back only where there is none: the one that is there knows more than a backu
 """
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,22 +15,35 @@ from memory_core.engine.backups.manifest import Manifest
 from memory_core.errors import UnavailableError
 from memory_core.files import replacing
 
+_log = logging.getLogger(__name__)
 LOGS = ("-wal", "-shm", "-journal")
 
 
 class Companion(Struct, frozen=True, kw_only=True):
-    """`name` is that of a file in the data folder. Who restores it is told `note`."""
+    """`name` is that of a file in the data folder. Who restores it is told `note`.
+
+    Where one that `may_lack` cannot be copied, the backup is made without it.
+    """
 
     name: str
     note: str
+    may_lack: bool = False
 
 
 def copied(companions: Sequence[Companion], data_dir: Path, folder: Path) -> Iterator[str]:
     """The names of those that are there, each copied into `folder` as of one moment."""
     for companion in companions:
         path = data_dir / companion.name
-        if path.exists():
+        if not path.exists():
+            continue
+        try:
             _copy(path, folder / companion.name)
+        except UnavailableError as error:
+            if not companion.may_lack:
+                raise
+            (folder / companion.name).unlink(missing_ok=True)
+            _log.warning("the backup is made without it: %s", error)
+        else:
             yield companion.name
 
 

@@ -1,0 +1,44 @@
+"""How sessions are named: their ids, their titles, and the place in a list after which it goes on. Pure."""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime
+
+from memory_core.errors import InvalidError, NotFoundError
+from memory_server.sessions.entries import Row
+
+MAX_ID_CHARS = 200
+TITLE_CHARS = 120
+_TAG = re.compile(r"</?[a-z][\w-]{0,40}>")
+
+
+def title_of(text: str) -> str | None:
+    """The beginning of a prompt. What stands in tags around it was put there by a program."""
+    line = " ".join(_TAG.sub(" ", text[: 10 * TITLE_CHARS]).split())
+    return (line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…") or None
+
+
+def checked(session_id: str) -> str:
+    if not (0 < len(session_id) <= MAX_ID_CHARS and session_id.isprintable() and session_id.strip() == session_id):
+        raise InvalidError(f"session_id is one line of 1 to {MAX_ID_CHARS} characters")
+    return session_id
+
+
+def unknown(name: str) -> NotFoundError:
+    return NotFoundError(f"there is no session {name}")
+
+
+def cursor(row: Row) -> str:
+    place = f"{row.last_seen_at.isoformat()} {row.session_id}"
+    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+
+
+def place(cursor: str) -> tuple[datetime, str]:
+    """Where the page before ended."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+        moment, _, session_id = text.partition(" ")
+        return datetime.fromisoformat(moment).astimezone(UTC), session_id
+    except (binascii.Error, ValueError, OverflowError):
+        raise InvalidError("cursor is not one that a page gave; begin again without it") from None

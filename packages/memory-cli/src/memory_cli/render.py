@@ -276,6 +276,9 @@ def undo_text(report: UndoReport) -> str:
     if report.changed_since:
         shown = ", ".join(memory_id[:ID_DIGITS] for memory_id in report.changed_since[:10])
         text += f"; {memories(len(report.changed_since))} changed since then stayed: {shown}"
+    if report.aliases:
+        means = "means again what it" if len(report.aliases) == 1 else "mean again what they"
+        text += f", and {one_line(', '.join(report.aliases))} {means} did"
     return f"{text}; `claude-memory undo {report.batch_id}` takes that back"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from memory_core.checks import MAX_PATH_CHARS
 from memory_core.memories import Memories
 from memory_core.places import Place
 from memory_core.projects import ProjectInfo, ProjectList, of_name
@@ -34,6 +35,7 @@ LOST = (
     "`claude-memory project register` in it makes it known, and so does a session with the SessionStart hook."
 )
 
+_MAX_DEPTH = 64  # folders that are looked at, from the innermost
 _SEEN_AGAIN = timedelta(minutes=10)  # sooner it is not worth a write
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -140,6 +142,8 @@ class Places:
 def absolute(directory: str) -> str | None:
     """One spelling of an absolute path, of this or another system; None for anything else."""
     directory = directory.strip()
+    if len(directory) > MAX_PATH_CHARS:
+        return None
     if directory.startswith("/"):
         return posixpath.normpath(f"/{directory.lstrip('/')}")
     return ntpath.normcase(ntpath.normpath(directory)) if _DRIVE.match(directory) else None
@@ -156,7 +160,7 @@ def _upwards(directory: str) -> list[str]:
     """`directory` and the folders that it lies in, the root of a file system aside: everything lies in that."""
     path = posixpath if directory.startswith("/") else ntpath
     found, parent = [directory], path.dirname(directory)
-    while path.dirname(parent) != parent:
+    while path.dirname(parent) != parent and len(found) < _MAX_DEPTH:
         found.append(parent)
         parent = path.dirname(parent)
     return found

@@ -100,6 +100,7 @@ ADDRESSES = [
     Asked("POST", f"/sessions/{OTHER_SESSION}/notes", WRITE, {"kind": "compaction", "text": "a port was chosen"}),
     Asked("POST", f"/sessions/{OWN_SESSION}/summary", WRITE, {"summary": "about ports"}),
     Asked("POST", f"/sessions/{OTHER_SESSION}/summary", WRITE, {"summary": "about ports"}),
+    Asked("POST", "/sessions/summary", WRITE, {"summary": "about ports"}),
     Asked("POST", f"/sessions/{OWN_SESSION}/end", WRITE, {}),
     Asked("POST", f"/sessions/{OTHER_SESSION}/end", WRITE, {}),
     Asked("DELETE", f"/sessions/{OTHER_SESSION}", WRITE),

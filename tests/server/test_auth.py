@@ -30,6 +30,7 @@ ROUTES = [
     ("GET", "/review"),
     ("POST", "/review/settle"),
     ("POST", "/sessions"),
+    ("POST", "/sessions/summary"),
     ("GET", "/sessions"),
     ("GET", "/sessions/1a2b3c4d"),
     ("DELETE", "/sessions/1a2b3c4d"),

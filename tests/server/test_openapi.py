@@ -86,6 +86,7 @@ async def test_what_each_route_answers_fits_the_document(make_app: MakeApp) -> N
         ("GET", session + "/shown", "/sessions/{session_id}/shown", {}),
         ("POST", session + "/summary", "/sessions/{session_id}/summary", {"json": {"summary": "x", "topics": ["y"]}}),
         ("POST", session + "/summary", "/sessions/{session_id}/summary", {"json": {}}),
+        ("POST", "/sessions/summary", "/sessions/summary", {"json": {"summary": "x"}}),
         ("POST", session + "/end", "/sessions/{session_id}/end", {"json": {"reason": "exit"}}),
         ("POST", "/sessions/nothing/end", "/sessions/{session_id}/end", {"json": {}}),
         ("GET", session, "/sessions/{session_id}", {}),

@@ -64,6 +64,7 @@ COMMANDS = (
     ("server", "servers:server", SERVERS),
 )
 GROUPS = (
+    ("session", "sessions:sessions", FIND),
     ("review", "changes:review", KEEP),
     ("project", "projects:project", FIND),
     ("trash", "changes:trash", KEEP),

@@ -30,6 +30,7 @@ from memory_client.keys import RemoteKeys
 from memory_client.naming import Naming
 from memory_client.places import RemotePlaces
 from memory_client.rest import LONG_TIMEOUT_S, Address, Rest, query_params
+from memory_client.sessions import RemoteSessions
 from memory_client.target import Target, header_text, resolve_target
 from memory_client.writing import AwayError, Writing, said
 from memory_core.changes import (
@@ -121,6 +122,7 @@ class MemoryClient(Naming):
         self.grants = RemoteGrants(self._rest)
         self.audit = RemoteAudit(self._rest)
         self.places = RemotePlaces(self._rest)
+        self.sessions = RemoteSessions(self._rest, self._writing)
 
     @classmethod
     async def connect(

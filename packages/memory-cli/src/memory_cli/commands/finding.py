@@ -21,6 +21,8 @@ from memory_cli.options import (
 )
 from memory_cli.output import Output
 from memory_cli.render import memory_in_full, stats_text, visible
+from memory_cli.session import Session
+from memory_cli.session_words import chosen_text, told_text
 from memory_core.errors import InvalidError
 from memory_core.types import ContextQuery, ListQuery, Scope, SearchMode, SearchQuery, SearchResult
 
@@ -120,12 +122,19 @@ async def context(
     ] = None,
     as_of: AsOf = None,
     everywhere: Global = False,
+    session_name: Annotated[
+        str | None, Parameter(name="--session", help="What that session was told, when and on which occasion.")
+    ] = None,
+    explain: Annotated[bool, flag("Say of each memory why it is there.", ["--explain", "-e"])] = False,
     session: Here,
 ) -> None:
     """Show what should open a session: decisions, preferences and facts first.
 
     In a project: its memories and those of no project. Outside of one: all memories.
     """
+    if session_name is not None:
+        await _told(session, session_name, explain=explain)
+        return
     query = ContextQuery(
         max_memories=max_memories,
         max_tokens=max_tokens,
@@ -141,9 +150,20 @@ async def context(
         session.out.json(found)
     elif found.has_context:
         session.out.say(visible(found.summary).rstrip("\n"))
+        if explain:
+            session.out.say(f"\n{chosen_text(found)}")
     else:
         nothing = "nothing relevant to this is kept" if prompt else "nothing kept yet"
         session.out.note(f"{nothing} in {scope_in_words(session, everywhere=everywhere)}")
+
+
+async def _told(session: Session, name: str, *, explain: bool) -> None:
+    async with session.memories() as store:
+        told = await store.sessions.shown(name)
+    if told.shown or session.out.as_json:
+        session.out.give(told, told_text(told, why=explain))
+    else:
+        session.out.note(f"session {told.session_id} was told nothing yet")
 
 
 async def stats(*, filters: Filters = NO_FILTERS, session: Here) -> None:

@@ -47,7 +47,7 @@ async def add(
     Prints its id. What is here word for word is not kept twice; what is nearly the same is named.
     """
     new = NewMemory(
-        content=_text(content),
+        content=read_text(content),
         memory_type=memory_type,
         tags=split_tags(tags),
         source=source,
@@ -101,7 +101,7 @@ async def update(
         raise InvalidError("--review-by and --reviewed exclude each other")
     project_id: str | UnsetType | None = UNSET if to_project is None else to_project
     patch = MemoryPatch(
-        content=UNSET if content is None else _text(content),
+        content=UNSET if content is None else read_text(content),
         memory_type=UNSET if memory_type is None else memory_type,
         tags=split_tags(tags) if tags or no_tags else UNSET,
         source=UNSET if source is None else source,
@@ -148,7 +148,7 @@ def _ahead(text: str | None) -> datetime | None:
     return None if text is None else coming(text, now=datetime.now(UTC))
 
 
-def _text(content: str) -> str:
+def read_text(content: str) -> str:
     if content != STDIN:
         return content
     if sys.stdin.isatty():

@@ -42,6 +42,10 @@ class SessionRoutes:
             Route(method="POST", path="/sessions", needs=Level.WRITE, summary="Begin a session, or go on with one",
                   handler=self.start_session, tag="sessions", body=NewSession, returns=Session, status=201,
                   errors=(404, 503, 507)),
+            Route(method="POST", path="/sessions/summary", needs=Level.WRITE,
+                  summary="What the one open session of a machine and project came to; a new one where none is open",
+                  handler=self.summarise_open_session, tag="sessions", body=SessionSummary, returns=Session,
+                  changes=True, errors=kept),
             Route(method="GET", path="/sessions", needs=Level.READ, summary="Sessions, the latest first",
                   handler=self.list_sessions, tag="sessions", query=SessionQuery, returns=SessionPage, errors=(503,)),
             Route(method="GET", path=one, needs=Level.READ, summary="A session, and what it came to",
@@ -92,6 +96,10 @@ class SessionRoutes:
     async def summarise_session(self, session_id: SessionName, request: Request) -> Response:
         said = await self._body(request, SessionSummary)
         return encoded(await self._sessions(request).summarise(session_id, said, by=caller_of(request).by))
+
+    async def summarise_open_session(self, request: Request) -> Response:
+        said = await self._body(request, SessionSummary)
+        return encoded(await self._sessions(request).summarise(None, said, by=caller_of(request).by))
 
     async def end_session(self, session_id: SessionName, request: Request) -> Response:
         how = await self._body(request, SessionEnd)

@@ -82,6 +82,7 @@ def _calls(number: int) -> list[tuple[str, dict[str, Json]]]:
         ("memory_search", {"query": "fuzzed", "limit": 3, "tags": ["fuzz"]}),
         ("memory_update", {"memory_id": _NO_ID, "content": "never"}),
         ("memory_delete", {"memory_id": _NO_ID}),
+        ("memory_context", {"query": f"fuzzed {number}", "session_id": f"fuzzed {number % 7}"}),
         ("memory_stats", {}),
         ("memory_search", {"query": "fuzzed", "detail": "index", "max_tokens": 200, "as_of": "2026-03-01"}),
         ("memory_context", {"max_memories": 3, "max_tokens": 200}),

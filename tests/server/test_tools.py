@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from memory_core.engine.telling import estimate_tokens
 from memory_server.tools import INSTRUCTIONS, TOOLS
@@ -21,6 +23,14 @@ async def listed(http: httpx.AsyncClient) -> list[dict[str, Any]]:
     response = await post(http, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     tools: list[dict[str, Any]] = answer_of(response)["result"]["tools"]
     return tools
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def empty(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[httpx.AsyncClient]:
+    """One application for all calls that are refused: they leave nothing."""
+    off = {"limit_reads": "off", "limit_writes": "off"}
+    async with calling(tmp_path_factory.mktemp("empty"), **off) as http:
+        yield http
 
 
 async def said(http: httpx.AsyncClient, name: str, **arguments: object) -> tuple[bool, str]:
@@ -133,10 +143,11 @@ def test_only_what_reads_says_that_it_only_reads() -> None:
         ("memory_stats", {"by": "type"}, "'by' is not a parameter; allowed: project_id, global_search."),
     ],
 )
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_wrong_call_is_answered_with_what_mends_it(
-    make_app: MakeApp, name: str, arguments: dict[str, object], sentence: str
+    empty: httpx.AsyncClient, name: str, arguments: dict[str, object], sentence: str
 ) -> None:
-    failed, text = await said(await make_app(), name, **arguments)
+    failed, text = await said(empty, name, **arguments)
 
     assert failed
     assert text.lower().startswith(sentence.lower())

@@ -113,7 +113,7 @@ def run_suite(node: Path, modules: Path) -> Iterator[str]:
 
 
 def run_inspector(node: Path, modules: Path) -> Iterator[str]:
-    """List, keep, find and fail, in each era, over HTTP and over stdio."""
+    """List, keep, find, read and fail, in each era, over HTTP and over stdio."""
     script = modules / "inspector" / "clients" / "launcher" / "build" / "index.js"
     off = {"MEMORY_LIMIT_READS": "off", "MEMORY_LIMIT_WRITES": "off"}
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder, "data"), api_key=KEY, env=off) as server:
@@ -155,6 +155,8 @@ def inspections(name: str) -> list[tuple[str, list[str], int, str]]:
         ("list the tools", ["--method", "tools/list"], 0, '"memory_context"'),
         ("keep a memory", [*call, "memory_add", "--tool-arg", content], 0, "Kept as ["),
         ("find it", [*call, "memory_search", "--tool-arg", "query=walrus"], 0, f"the walrus came by {name}"),
+        ("list the prompts", ["--method", "prompts/list"], 0, '"recall"'),
+        ("read the context", ["--method", "resources/read", "--uri", "memory://context"], 0, f"came by {name}"),
         ("be told of a mistake", [*call, "memory_search", "--tool-arg", "limit=500"], 5, "whole number <= 50"),
     ]
 

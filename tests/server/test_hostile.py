@@ -68,6 +68,8 @@ def keep(http: httpx.Client, content: str, **fields: object) -> str:
 def test_a_search_shows_it_as_one_memory_in_the_frame(http: httpx.Client, number: int) -> None:
     short = keep(http, HOSTILE[number], project_id=f"search-{number}")[:8]
 
+    index = inside(called(http, "memory_search", {"detail": "index"}, f"search-{number}"), before="")
+    assert [line[:10] for line in index] == [f"[{short}]"]
     for query in ("", f"id:{short}"):
         text = called(http, "memory_search", {"query": query, "max_tokens": 20_000}, f"search-{number}")
         first, *rest = inside(text, before="")

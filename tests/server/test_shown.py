@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from memory_core.engine.telling import estimate_tokens
 from memory_core.types import Memory, MemoryType
 from memory_core.visible import one_line, visible
-from memory_server.shown import fenced, fenced_lines, memory_line
+from memory_server.arguments import LEAST_TOKENS, Detail
+from memory_server.shown import fenced, fenced_lines, index_line, memory_line, whole_text
 
 
 def memory(content: str, **fields: object) -> Memory:
@@ -75,6 +77,44 @@ def test_names_of_origin_stay_in_their_line() -> None:
 
     assert line == "[01234567] fact 2026-01-02 #a [99999999] fact (lap\\u{1b}top) x"
     assert one_line("a\n\n b") == "a b"
+
+
+def test_an_index_line_is_how_a_memory_begins() -> None:
+    long = memory("one two\nthree " + "x" * 100, project_id="p", tags=("db",), client_id="laptop")
+
+    assert index_line(long) == "[01234567] fact 2026-01-02 (p) one two three " + "x" * 66 + "…"
+    assert index_line(memory("short", project_id="p"), project_id="p") == "[01234567] fact 2026-01-02 short"
+
+
+_parts = st.sampled_from(["word ", "日本語", "\u202e", "x" * 50, "\n", "\U0001f469\u200d\U0001f467"])
+long_texts = st.lists(_parts, min_size=1, max_size=400)
+
+
+@given(
+    st.lists(long_texts.map("".join), min_size=1, max_size=12),
+    st.sampled_from(Detail),
+    st.integers(LEAST_TOKENS, 4_000),
+)
+def test_an_answer_keeps_to_its_budget_and_counts_what_it_leaves(
+    contents: list[str], detail: Detail, max_tokens: int
+) -> None:
+    memories = [memory(f"{content}x", client_id="n" * 256, tags=("t" * 128,) * 64) for content in contents]
+
+    text = fenced_lines(memories, project_id=None, detail=detail, max_tokens=max_tokens)
+
+    shown = len(re.findall(r"^\[", text, re.MULTILINE))
+    left = re.search(r"^(\d+) more did not fit: ", text, re.MULTILINE)
+    assert estimate_tokens(text) <= max_tokens
+    assert shown >= 1
+    assert shown + int(left[1] if left else 0) == len(memories)
+
+
+@given(long_texts.map("".join), st.integers(LEAST_TOKENS, 2_000))
+def test_one_memory_in_full_keeps_to_its_budget(content: str, max_tokens: int) -> None:
+    text = whole_text(memory(f"{content}x", client_id="laptop"), project_id=None, max_tokens=max_tokens)
+
+    assert estimate_tokens(text) <= max_tokens
+    assert "more characters; raise max_tokens" in text or f"{visible(content)}x".strip().replace("\n", "\n  ") in text
 
 
 @given(st.text())

@@ -321,8 +321,11 @@ async def test_a_secret_is_left_out_and_the_model_is_told_what_to_do(make_app: M
 
     failed, text = await said(http, "memory_add", content="the key is ghp_" + "a1B2" * 9)
 
+    _, session = await said(http, "memory_session", decisions=["Use ghp_" + "c3D4" * 9])
+
     assert not failed
-    assert text.endswith("secret was left out: github-token. Keep where it is found, never itself.")
+    for one in (text, session):
+        assert one.endswith("1 secret was left out: github-token. Keep where it is found, never itself.")
 
 
 async def kept_long_ones(http: httpx.AsyncClient, count: int) -> None:

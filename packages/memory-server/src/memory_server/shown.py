@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from memory_core.changes import Alike, Kept, Outcome, left_out
+from memory_core.engine.redaction.finding import marker, redact
 from memory_core.engine.telling import estimate_tokens
 from memory_core.sessions import Session, SessionSummary
 from memory_core.types import Context, Memory, SearchResult, Stats
@@ -175,7 +176,15 @@ def session_text(kept: Session, said: SessionSummary) -> str:
     parts = ["a summary"] if said.summary else []
     parts += [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts if count]
     memory = f" as [{kept.memory_id[:SHORT_ID]}]" if kept.memory_id else ""
-    return f"Kept of session {one_line(kept.session_id)[:MAX_NAME_CHARS]}{memory}: {', '.join(parts)}."
+    text = f"Kept of session {one_line(kept.session_id)[:MAX_NAME_CHARS]}{memory}: {', '.join(parts)}."
+    return text + without(_left_out(kept, said))
+
+
+def _left_out(kept: Session, said: SessionSummary) -> list[str]:
+    """Kinds of secrets in what was `said` of which a marker stands in what was `kept`."""
+    stored = "\n".join((kept.summary or "", *kept.decisions, *kept.open_questions, *kept.topics))
+    texts = (said.summary or "", *said.decisions, *said.open_questions, *said.topics)
+    return [kind for text in texts for kind in redact(text)[1] if marker(kind) in stored]
 
 
 def stats_text(stats: Stats) -> str:

@@ -116,6 +116,15 @@ def test_a_line_means_what_it_means_to_a_shell(tmp_path: Path, line: str, value:
     assert settings_file.read(str(keep(tmp_path, line)), "/home/me") == {"MEMORY_SERVER": value}
 
 
+def test_one_line_may_set_several(tmp_path: Path) -> None:
+    """As `claude-memory keys create` prints them."""
+    keep(tmp_path, "export MEMORY_SERVER=http://a.lan MEMORY_API_KEY='k' MEMORY_CLIENT_ID=laptop  # mine\n")
+
+    target = resolve(tmp_path)
+
+    assert (target.url, target.key, target.client_id) == ("http://a.lan", "k", "laptop")
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
@@ -123,7 +132,7 @@ def test_a_line_means_what_it_means_to_a_shell(tmp_path: Path, line: str, value:
         ("MEMORY_SERVER", "is not export NAME=value"),
         ("export MEMORY_SERVER=$HOME/x", "has a $, which only a shell could work out"),
         ('export MEMORY_SERVER="`x`"', "has a `, which only a shell could work out"),
-        ("export MEMORY_SERVER=a b", "has more than one word"),
+        ("export MEMORY_SERVER=a b", "is not export NAME=value"),
         ("export MEMORY_SERVER=a;b", "has a ; outside of quotes"),
         ("export MEMORY_SERVER='a", "has a quote that is not closed"),
     ],

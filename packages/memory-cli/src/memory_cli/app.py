@@ -13,7 +13,7 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from memory_cli import __version__
 from memory_cli.handover import Place
-from memory_cli.options import STDIN
+from memory_cli.options import STDIN, THIS_PROJECT
 from memory_cli.render import visible
 from memory_cli.session import Session
 from memory_client.writing import QueuedError
@@ -56,6 +56,7 @@ COMMANDS = (
     ("import", "moving:import_", UPKEEP),
     ("backfill-embeddings", "upkeep:backfill_embeddings", UPKEEP),
     ("audit", "audit:audit", UPKEEP),
+    ("setup", "setup:setup", SERVERS),
     ("doctor", "doctor:doctor", SERVERS),
     ("status", "servers:status", SERVERS),
     ("stop", "servers:stop", SERVERS),
@@ -162,9 +163,24 @@ def _carried_out(command: Any, bound: inspect.BoundArguments) -> object:  # Any:
 
 
 def _with_stdin(arguments: Sequence[str]) -> list[str]:
-    """A lone `-` marked, so that the parser does not take it for an option; behind `--` it is what it looks like."""
+    """A lone `-` marked, so that the parser does not take it for an option; behind `--` it is what it looks like.
+
+    Behind `setup`, `--project` is a word of its own: which of an agent's configurations is meant, and no project.
+    """
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    return [STDIN if argument == "-" and at < end else argument for at, argument in enumerate(arguments)]
+    marked = [STDIN if argument == "-" and at < end else argument for at, argument in enumerate(arguments)]
+    if _after_options(marked) == ["setup"]:
+        at = marked.index("setup")
+        marked[at:] = [THIS_PROJECT if argument == "--project" else argument for argument in marked[at:]]
+    return marked
+
+
+def _after_options(arguments: Sequence[str]) -> Sequence[str]:
+    """The command, where options with values stand before it."""
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("-"):
+        at += 1 if "=" in arguments[at] or arguments[at] in ("--json", "-j") else 2
+    return arguments[at : at + 1]
 
 
 def _failed(sentence: str, code: int) -> int:

@@ -23,6 +23,9 @@ def flag(text: str, name: str | Sequence[str] | None = None) -> Parameter:
 STDIN = "\0stdin"
 """What a lone `-` becomes before parsing; no argument of a process can hold a NUL."""
 
+THIS_PROJECT = "--this-project"
+"""What `--project` becomes behind `setup`, where it has no value."""
+
 Here = Annotated[Session, Parameter(parse=False)]
 Id = Annotated[str, Parameter(help="The id of a memory, or the first four or more digits of it.")]
 Tags = Annotated[

@@ -102,14 +102,28 @@ class Output:
             task = bars.add_task(title, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
 
-    def confirms(self, question: str) -> bool | None:
-        """The answer of the person at the terminal; None where there is none to ask."""
+    def asks(self, question: str) -> str | None:
+        """A line from the person at the terminal; None where there is none to ask."""
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return None
         sys.stdout.flush()
-        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(f"{visible(question)} ")
         sys.stderr.flush()
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return sys.stdin.readline().strip()
+
+    def asks_secret(self, question: str) -> str | None:
+        """The same, without showing what is typed."""
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return None
+        from getpass import getpass  # for the few that are asked
+
+        sys.stdout.flush()
+        return getpass(f"{question}: ", stream=sys.stderr).strip()
+
+    def confirms(self, question: str) -> bool | None:
+        """The answer of the person at the terminal; None where there is none to ask."""
+        answer = self.asks(f"{question} [y/N]")
+        return None if answer is None else answer.lower() in ("y", "yes")
 
 
 def _in_json(code: int) -> str:

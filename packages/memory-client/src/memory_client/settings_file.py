@@ -68,20 +68,21 @@ def read(file: str, home: str) -> dict[str, str]:
 
 def _settings(text: str, file: str, home: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(map(str.strip, text.splitlines()), 1):
-        if not line or line.startswith("#"):
-            continue
-        name, equals, value = line.removeprefix("export ").lstrip().partition("=")
-        if not equals or not name.isidentifier():
-            raise SettingError(f"line {number} of {file} is not export NAME=value; mend or remove it")
-        if name in _PAIR or name in _ALONE:
-            word = _word(value, f"line {number} of {file}")
+        rest = line.removeprefix("export ").lstrip()
+        while rest and not rest.startswith("#"):
+            name, equals, value = rest.partition("=")
+            if not equals or not name.isidentifier():
+                raise SettingError(f"line {number} of {file} is not export NAME=value; mend or remove it")
+            if name not in _PAIR and name not in _ALONE:
+                break
+            word, rest = _word(value, f"line {number} of {file}")
             yield name, home + word[1:] if value.startswith("~/") else word
 
 
-def _word(text: str, where: str) -> str:
-    """`text` as a shell reads it, quotes resolved; what only a shell could work out is refused."""
+def _word(text: str, where: str) -> tuple[str, str]:
+    """The first word of `text` as a shell reads it, and what follows; what only a shell could work out is refused."""
     if not any(char in _SPECIAL or char.isspace() for char in text):
-        return text
+        return text, ""
     word, at, quote = "", 0, ""
     while at < len(text):
         char = text[at]
@@ -100,9 +101,6 @@ def _word(text: str, where: str) -> str:
         elif char in "'\"":
             quote = char
         elif char.isspace():
-            rest = text[at:].strip()
-            if rest and not rest.startswith("#"):
-                raise SettingError(f"{where} has more than one word; put the value in single quotes")
             break
         elif char in _SPECIAL and char not in "[]":  # the brackets of an IPv6 address
             raise SettingError(f"{where} has a {char} outside of quotes; put the value in single quotes")
@@ -110,7 +108,7 @@ def _word(text: str, where: str) -> str:
             word += char
     if quote:
         raise SettingError(f"{where} has a quote that is not closed")
-    return word
+    return word, text[at:].lstrip()
 
 
 def _same(one: str, other: str) -> bool:

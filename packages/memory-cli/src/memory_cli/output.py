@@ -102,9 +102,13 @@ class Output:
             task = bars.add_task(title, total=None)
             yield lambda done, total: bars.update(task, completed=done, total=total)
 
+    @property
+    def can_ask(self) -> bool:
+        return sys.stdin.isatty() and sys.stderr.isatty()
+
     def asks(self, question: str) -> str | None:
         """A line from the person at the terminal; None where there is none to ask."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self.can_ask:
             return None
         sys.stdout.flush()
         sys.stderr.write(f"{visible(question)} ")
@@ -113,7 +117,7 @@ class Output:
 
     def asks_secret(self, question: str) -> str | None:
         """The same, without showing what is typed."""
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not self.can_ask:
             return None
         from getpass import getpass  # for the few that are asked
 

@@ -2,7 +2,7 @@
 
 import time
 
-from memory_client import __version__, hook_calls, hook_events, local
+from memory_client import __version__, hook_calls, hook_events, local, settings_file
 from memory_client.delivery import Courier
 from memory_client.errors import ClientError
 from memory_client.hook_calls import DONE, Background, Outcome
@@ -20,11 +20,11 @@ _SLOW_MS = 1_000
 
 def check(environ: "Mapping[str, str]", write: "Callable[[str], object]") -> int:
     """A start and an end of a session as an agent would send them; exit code 1 if hooks do not work."""
-    mode, why = hook_events.mode_of(environ)
-    if mode == OFF:
-        write(f"{why or 'Hooks are off'}: nothing is asked, and nothing is kept. MEMORY_HOOKS says so.\n")
-        return 1 if why else 0
     try:
+        mode, why = hook_events.mode_of(settings_file.beneath(environ))
+        if mode == OFF:
+            write(f"{why or 'Hooks are off'}: nothing is asked, and nothing is kept. MEMORY_HOOKS says so.\n")
+            return 1 if why else 0
         directory = hook_events.directory_of({}, environ)
         target = resolve_target(environ, directory=directory)
         return _check(target, mode, directory, write)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-from memory_client import __version__, hook_calls, hook_events
+from memory_client import __version__, hook_calls, hook_events, settings_file
 from memory_client.errors import ClientError, OutboxError
 from memory_client.hook_calls import AWAY, DONE, FAILED, Background, Outcome
 from memory_client.hook_events import OFF, Request
@@ -80,7 +80,7 @@ class Hook:
 
     def _serve(self) -> str:
         """What came of it, in a sentence."""
-        mode, why = hook_events.mode_of(self._environ)
+        mode, why = hook_events.mode_of(settings_file.beneath(self._environ))
         if mode == OFF:
             return why or "hooks are off"
         document = _document(_input())

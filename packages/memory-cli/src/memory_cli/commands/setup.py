@@ -1,47 +1,26 @@
 """The command that wires an agent: its configuration, the hooks, the server and its key, tried as the agent will."""
 
-import difflib
 import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
-from msgspec import Struct
 
+from memory_cli.commands.moving import Moved, import_text
+from memory_cli.handover import Place
 from memory_cli.options import STDIN, THIS_PROJECT, Here, flag
 from memory_cli.session import Session
-from memory_cli.setup import bridge, plan, serving
+from memory_cli.setup import bridge, importing, plan, serving
 from memory_cli.setup.agents import AGENTS, NAMES, Agent, Scope
 from memory_cli.setup.files import Change, UndoFolder
 from memory_cli.setup.places import Machine
-from memory_cli.setup.plan import Planned, Wiring
+from memory_cli.setup.plan import Wiring
+from memory_cli.setup.report import SetupReport, Wired, diff_text, files_done, report_text, trials_text
 from memory_core.errors import InvalidError, UnauthorizedError, UnavailableError
+from memory_core.formats.others import claude_code
 from memory_core.git import find_repository
-
-_UNDO = "`claude-memory setup --undo` puts all files back as they were"
-
-
-class Done(Struct, frozen=True, kw_only=True):
-    """What became of one file."""
-
-    path: str
-    done: tuple[str, ...]
-
-
-class Wired(Struct, frozen=True, kw_only=True):
-    agent: str
-    files: tuple[Done, ...]
-    starts: tuple[str, ...] = ()
-    left_to_you: tuple[str, ...] = ()
-
-
-class SetupReport(Struct, frozen=True, kw_only=True):
-    """`tried` is what the server said to the bridge; `failed` is why it did not."""
-
-    server: str
-    agents: tuple[Wired, ...]
-    tried: str | None = None
-    failed: str | None = None
+from memory_core.types import ImportReport
 
 
 async def setup(
@@ -61,6 +40,10 @@ async def setup(
     show: Annotated[bool, flag("Show what would change in which file, change nothing.", "--print")] = False,
     remove: Annotated[bool, flag("Take out of the configuration what setup put in.")] = False,
     undo: Annotated[bool, flag("Put the files of the last setup back as they were.")] = False,
+    take_in: Annotated[
+        bool | None,
+        Parameter(name="--import", negative="--no-import", help="Take in what Claude Code has kept here; else asked."),
+    ] = None,
     session: Here,
 ) -> int:
     """Give agents this memory: put the server, and Claude Code's hooks, into their configuration, and try it.
@@ -84,15 +67,22 @@ async def setup(
     address = _address(machine, session, api_key_file, client_id, asks=not show)
     is_kept = bool(address) or serving.kept(machine).get("MEMORY_SERVER", "local") != "local"
     wirings = [plan.wiring(machine, agent, scope, address_is_kept=is_kept, with_hooks=not no_hooks) for agent in agents]
-    changes = [*address, *(change for wiring in wirings for change in plan.changes_of(wiring.files))]
+    changes = [change for change in address if change.before != change.after]
+    changes += [change for wiring in wirings for change in plan.changes_of(wiring.files)]
     if show:
-        session.out.say(_diff(machine, changes) or "Nothing would change")
+        session.out.say(diff_text(machine, changes))
         return 0
     if changes:
         serving.make_folder(machine)
     kept.carry_out(changes)
-    report = _tried(machine, wirings, scope, session)
-    session.out.give(report, report_text(report, changed=bool(changes)))
+    report = _tried(machine, wirings, scope, session, changed=bool(changes))
+    if not session.out.as_json:
+        session.out.say(report_text(report))
+    if report.failed is None and take_in is not False:
+        imported = await _imported(machine, session, asks=take_in is None)
+        report = msgspec.structs.replace(report, imported=imported)
+    if session.out.as_json:
+        session.out.json(report)
     return 0 if report.failed is None else 1
 
 
@@ -153,7 +143,7 @@ def _read(key_file: str) -> str:
         raise InvalidError(f"{key_file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _tried(machine: Machine, wirings: list[Wiring], scope: Scope, session: Session) -> SetupReport:
+def _tried(machine: Machine, wirings: list[Wiring], scope: Scope, session: Session, *, changed: bool) -> SetupReport:
     """Each command once, as the agents will start it."""
     said, failed = None, None
     for wiring in {wiring.command: wiring for wiring in wirings}.values():
@@ -163,27 +153,52 @@ def _tried(machine: Machine, wirings: list[Wiring], scope: Scope, session: Sessi
         except UnavailableError as error:
             failed = str(error)
         else:
-            said = f"{tried.tools} tools; memory_stats: {tried.stats}"
+            said = f"{tried.tools} tools; memory_stats: {tried.stats.partition(chr(10))[0]}"
+    if failed is None:
+        hooked = next((wiring for wiring in wirings if len(wiring.files) > 1), None)
+        environ = serving.as_from_a_desktop(machine, {})
+        failed = None if hooked is None else bridge.hooks_tried(hooked.command, environ, machine.folder)
     project = scope is Scope.PROJECT
     left = [f"{one.agent.restart} {one.agent.approval if project else ''}".strip() for one in wirings]
     return SetupReport(
         server=session.target.url or "local",
+        changed=changed,
         tried=said,
         failed=failed,
         agents=tuple(
             Wired(
                 agent=wiring.agent.name,
-                files=_files(machine, wiring.files),
+                files=files_done(machine, wiring.files),
                 starts=wiring.command.words,
-                left_to_you=(to_do,) if wiring.changes else (),
+                left_to_you=(to_do,) if wiring.changes else wiring.notes,
             )
             for wiring, to_do in zip(wirings, left, strict=True)
         ),
     )
 
 
-def _files(machine: Machine, files: tuple[Planned, ...]) -> tuple[Done, ...]:
-    return tuple(Done(path=machine.shown(planned.change.path), done=planned.said) for planned in files)
+async def _imported(machine: Machine, session: Session, *, asks: bool) -> ImportReport | None:
+    """What Claude Code has kept on this machine, taken in where that is wanted."""
+    found = importing.sources(machine)
+    if not found:
+        return None
+    if asks and (session.out.as_json or not session.out.can_ask):
+        files = "1 place" if len(found) == 1 else f"{len(found)} places"
+        session.out.note(f"Claude Code has kept memories in {files} on this machine; setup with --import takes them in")
+        return None
+    # What was just written is what counts, not the shell that this runs in.
+    settled = Session(serving.as_from_a_desktop(machine, {}), Place(data_dir=session.place.data_dir))
+    async with settled.memories() as store:
+        trials = await importing.tried(found, store)
+        if not session.out.as_json:
+            session.out.say(trials_text(machine, trials))
+        if not any(trial.new for trial in trials) or (asks and not session.out.confirms("Take them in?")):
+            return None
+        report, left = await importing.taken(found, store)
+    moved = Moved(format=claude_code.NAME, left=tuple(left), **msgspec.structs.asdict(report))
+    if not session.out.as_json:
+        session.out.say(import_text(moved))
+    return report
 
 
 def _removed(
@@ -192,13 +207,14 @@ def _removed(
     found = [(agent, plan.unwiring(machine, agent, scope, kept)) for agent in agents if scope in agent.servers]
     changes = [change for _, files in found for change in plan.changes_of(files)]
     if show:
-        session.out.say(_diff(machine, changes) or "Nothing would change")
+        session.out.say(diff_text(machine, changes))
         return 0
     kept.carry_out(changes)
-    wired = tuple(Wired(agent=agent.name, files=_files(machine, files)) for agent, files in found if files)
-    report = SetupReport(server=session.target.url or "local", agents=wired)
-    text = report_text(report, changed=bool(changes))
-    session.out.give(report, text if wired else "There is nothing of this memory in these configurations")
+    wired = tuple(Wired(agent=agent.name, files=files_done(machine, files)) for agent, files in found if files)
+    report = SetupReport(server=session.target.url or "local", agents=wired, changed=bool(changes))
+    session.out.give(
+        report, report_text(report) if wired else "There is nothing of this memory in these configurations"
+    )
     return 0
 
 
@@ -211,40 +227,3 @@ def _undone(machine: Machine, kept: UndoFolder, session: Session) -> int:
             f"{path} was changed since, and stays; `claude-memory setup --remove` takes out of it what setup put in"
         )
     return 1 if stay else 0
-
-
-def report_text(report: SetupReport, *, changed: bool) -> str:
-    titles = {agent.name: agent.title for agent in AGENTS}
-    lines = []
-    for wired in report.agents:
-        lines.append(titles[wired.agent])
-        lines += [f"  {file.path}: {'; '.join(file.done) or 'nothing to change'}" for file in wired.files]
-    if report.tried is not None:
-        where = "this machine's own server" if report.server == "local" else report.server
-        lines.append(f"Tried with {where}, as an agent does it: {report.tried}")
-    if report.failed is not None:
-        lines.append(f"It does not work yet: {report.failed}")
-        lines.append("Run this again when it should, or take it out with `claude-memory setup --remove`")
-    lines += [f"Left to you, {titles[wired.agent]}: {to_do}" for wired in report.agents for to_do in wired.left_to_you]
-    return "\n".join([*lines, _UNDO] if changed else lines)
-
-
-def _diff(machine: Machine, changes: list[Change]) -> str:
-    """As `diff -u` prints it; of a key, only that it is kept."""
-    parts = []
-    for change in changes:
-        shown = machine.shown(change.path)
-        if change.secret:
-            parts.append(f"+++ {shown}\n+(a key, readable by you alone)")
-            continue
-        before, after = ((data or b"").decode("utf-8", "replace") for data in (change.before, change.after))
-        lines = difflib.unified_diff(
-            before.splitlines(),
-            after.splitlines(),
-            shown if change.before is not None else "/dev/null",
-            shown,
-            n=2,
-            lineterm="",
-        )
-        parts.append("\n".join(lines))
-    return "\n".join(parts)

@@ -85,7 +85,10 @@ HOOKS = (
 
 @dataclass(frozen=True)
 class Agent:
-    """`signs` are commands, and templates of paths, that are there where the agent is. `restart` is left to people."""
+    """`signs` are commands, and templates of paths, that are there where the agent is.
+
+    `restart`, and for a project `approval`, are left to people. `plugin` is ours for that agent.
+    """
 
     name: str
     title: str
@@ -94,6 +97,7 @@ class Agent:
     restart: str
     hooks: Mapping[Scope, Hooks] = field(default_factory=dict)
     approval: str = ""
+    plugin: str = ""
 
 
 def _everywhere(*templates: str) -> dict[str, tuple[str, ...]]:
@@ -120,6 +124,7 @@ AGENTS = (
         signs=("claude", "~/.claude.json", "~/.claude/settings.json", "$CLAUDE_CONFIG_DIR"),
         restart="Its next session has it.",
         approval="Claude Code asks each person once whether the project's server may run.",
+        plugin="memory@memory-tools",
     ),
     Agent(
         name="claude-desktop",

@@ -76,6 +76,24 @@ def tried(command: Command, environ: Mapping[str, str], folder: Path) -> Tried:
     return Tried(len(tools) if isinstance(tools, list) else 0, text)
 
 
+def hooks_tried(command: Command, environ: Mapping[str, str], folder: Path) -> str | None:
+    """Why hooks do not work; null where they do."""
+    try:
+        done = subprocess.run(  # noqa: S603 - as below
+            [*command.words, "hook", "--check"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=dict(environ),
+            cwd=folder,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"{command.program} cannot be started: {error}"
+    said = done.stdout.decode("utf-8", "replace").strip() or done.stderr.decode("utf-8", "replace").strip()
+    return said.splitlines()[-1] if done.returncode and said else "hooks do not work" if done.returncode else None
+
+
 class _Bridge:
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from memory_cli.setup import jsonc
 from memory_cli.setup.agents import HOOKS, Hook
 from memory_cli.setup.entries import ALWAYS, Command, Edited, is_bridge, table, words
+from memory_cli.setup.faults import FaultError
 from memory_cli.setup.jsonc_parser import Value
 
 Path = tuple[str | int, ...]
@@ -43,6 +44,14 @@ def without_hooks(text: str) -> Edited:
                 if not jsonc.at(text, emptied):
                     text = jsonc.take(text, holder)
     return Edited(text, (f"took out {count} hooks",) if count else ())
+
+
+def has_plugin(text: str, plugin: str) -> bool:
+    """Whether these settings enable that plugin."""
+    try:
+        return jsonc.at(text, ("enabledPlugins", plugin)) is True
+    except FaultError:
+        return False
 
 
 def _our_hooks(text: str, event: str) -> Iterator[Path]:

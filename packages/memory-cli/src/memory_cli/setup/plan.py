@@ -32,6 +32,7 @@ class Wiring(Struct, frozen=True):
     files: tuple[Planned, ...]
     command: Command
     environ: dict[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -47,6 +48,9 @@ def wiring(machine: Machine, agent: Agent, scope: Scope, *, address_is_kept: boo
     """Raises UnavailableError, naming the file that cannot be edited and why."""
     command = command_anywhere() if scope is Scope.PROJECT else command_here(machine)
     servers = agent.servers[scope]
+    if plugged_in(machine, agent):
+        note = f"The plugin {agent.plugin} brings all of this to {agent.title}; nothing was put in beside it."
+        return Wiring(agent, (), command, {}, (note,))
     files = [
         _planned(
             servers_file(machine, servers),
@@ -69,6 +73,14 @@ def unwiring(machine: Machine, agent: Agent, scope: Scope, undo: UndoFolder) -> 
     if scope in agent.hooks:
         found.append(_taken(hooks_file(machine, agent, scope), hooks.without_hooks, undo))
     return tuple(planned for planned in found if planned is not None)
+
+
+def plugged_in(machine: Machine, agent: Agent) -> bool:
+    """Whether our plugin is enabled there. Raises UnavailableError."""
+    if not agent.plugin or Scope.USER not in agent.hooks:
+        return False
+    places = [hooks_file(machine, agent, scope) for scope in agent.hooks]
+    return any(hooks.has_plugin(text, agent.plugin) for text in map(_readable, places) if text)
 
 
 def servers_file(machine: Machine, servers: Servers) -> Path:
@@ -134,6 +146,13 @@ def _edited(path: Path, data: bytes | None, edit: Edit, form: Format) -> Edited:
         raise UnavailableError(
             f"{path} cannot be edited: {error}; docs/agents.md has the entry to put in by hand"
         ) from error
+
+
+def _readable(path: Path) -> str:
+    try:
+        return _text(content(path))[1]
+    except UnicodeDecodeError:
+        return ""
 
 
 def _text(data: bytes | None) -> tuple[bytes, str]:

@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from memory_core import project
 from memory_core.formats.found import Format, Found, Left
 from memory_core.formats.others import frontmatter, outline
+from memory_core.formats.others.claude_places import directory_of
 from memory_core.formats.others.draft import Draft, file_time, memories, typed
 from memory_core.types import Memory, MemoryType
 
@@ -50,7 +50,15 @@ class _File(Struct, frozen=True):
 
 
 def read(path: Path) -> Iterator[Found]:
-    files = list(_files(path))
+    return _read(path, list(_files(path)))
+
+
+def read_instructions(folder: Path) -> Iterator[Found]:
+    """CLAUDE.md and rules of one project, or a person's own, and nothing else that lies below `folder`."""
+    return _read(folder, list(_instructions(folder)))
+
+
+def _read(path: Path, files: list[_File]) -> Iterator[Found]:
     wholes = {file.path.resolve() for file in files if _is_whole(file.path)}
     seen: set[str] = set()
     for file in files:
@@ -120,23 +128,9 @@ def _owner(file: Path) -> str | None:
         return found.id if (found := project.identify(str(home))) else home.name
     if folder.name != "memory":
         return found.id if (found := project.identify(str(folder))) else folder.name
-    for session in sorted(folder.parent.glob("*.jsonl")):
-        if (directory := _directory(session)) and (found := project.identify(directory)):
-            return found.id
-    return folder.parent.name
-
-
-def _directory(session: Path) -> str | None:
-    """Where a session ran, as one of its first lines says."""
-    with session.open("rb") as file:
-        for line in (file.readline(1 << 20) for _ in range(20)):
-            try:
-                found = msgspec.json.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                continue
-            if isinstance(found, dict) and isinstance(directory := found.get("cwd"), str) and Path(directory).is_dir():
-                return directory
-    return None
+    directory = directory_of(folder.parent)
+    found = None if directory is None else project.identify(str(directory))
+    return folder.parent.name if found is None else found.id
 
 
 def _memories(file: _File, text: str, shown: str, wholes: set[Path]) -> Iterator[Found]:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Put memory-client and claude-memory on a laptop, macOS or Linux, for the server that --server names, and give them to
-# Claude Code. Running it again changes what is asked for and nothing else. `install-client.sh --help` lists the flags.
+# Claude Code with `claude-memory setup`. Running it again changes what is asked for and nothing else. `install-client.sh --help` lists the flags.
 set -euo pipefail # bash 3.2, which macOS has: no empty arrays, no associative ones
 here=$(cd "$(dirname "$0")" && pwd)
 settings=${XDG_CONFIG_HOME:-$HOME/.config}/claude-memory
@@ -20,7 +20,7 @@ Usage: install-client.sh --server URL [FLAGS]
   --from-source        take the clone that this script is part of
 
   --no-claude          leave Claude Code alone, and print the line for it
-  --uninstall          remove the programs, the settings and the entry in Claude Code; memories are the server's
+  --uninstall          remove the programs, the settings and what agents were given; memories are the server's
   --print              say what would be done, and do nothing
   --help               show this
 
@@ -84,13 +84,7 @@ set_up() {
     trap "rm -rf '$scratch'" EXIT
     get_uv "$scratch"
     install_tools "$scratch"
-    write_settings
-    [ -z "$print" ] || { wire_claude_code; return; }
-    check_round_trip
-    wire_claude_code
-    say
-    say "For a shell, and in its start file to keep it:"
-    say "  . $settings/env"
+    wire_agents
     case ":$PATH:" in *":$bin:"*) ;; *) say "$bin is not in PATH: uv tool update-shell puts it there" ;; esac
 }
 
@@ -111,18 +105,10 @@ read_settings() { # what was given, else what was set before
 }
 
 read_key() {
-    if [ -n "$key_from" ]; then
-        key=$(cat "$key_from") || fail "$key_from cannot be read"
-    elif [ "$key" = - ]; then
+    if [ "$key" = - ]; then
         IFS= read -r key || [ -n "$key" ] || misused "--api-key - found no key on standard input"
-    elif [ -z "$key" ] && [ -n "${MEMORY_API_KEY:-}" ]; then
-        key=$MEMORY_API_KEY
-    elif [ -z "$key" ] && [ -s "$settings/key" ]; then
-        key=$(cat "$settings/key")
-    elif [ -z "$key" ] && [ -z "$print" ]; then
-        [ -t 0 ] || misused "the server's key is needed: MEMORY_API_KEY, --api-key-file FILE, or --api-key - and the key on standard input"
-        read -r -s -p "The server's key (not shown): " key
-        echo
+    elif [ -z "$key$key_from${MEMORY_API_KEY:-}$print" ] && [ ! -s "$settings/key" ] && [ ! -t 0 ]; then
+        misused "the server's key is needed: MEMORY_API_KEY, --api-key-file FILE, or --api-key - and the key on standard input"
     fi
 }
 
@@ -184,69 +170,30 @@ wheel_of() { # DISTRIBUTION FOLDER: its one wheel there
     printf '%s' "${found:-$2/$1.whl}"
 }
 
-write_settings() {
-    if [ -n "$print" ]; then
-        say "+ write $settings/env, and the key to $settings/key"
-        return
+wire_agents() { # keeps address and key, gives them to Claude Code, and tries both programs
+    local agent=claude-code
+    [ -n "$claude" ] && command -v claude >/dev/null || agent=none
+    set -- setup "$agent" --server "$server" --client-id "$client_id" --no-import
+    if [ -n "$key_from" ]; then
+        run "$bin/claude-memory" "$@" --api-key-file "$key_from" || not_usable
+    elif [ -n "$key" ] && [ -z "$print" ]; then
+        printf '%s\n' "$key" | "$bin/claude-memory" "$@" --api-key-file - || not_usable
+    else
+        run "$bin/claude-memory" "$@" || not_usable
     fi
-    (
-        umask 077
-        mkdir -p "$settings"
-        printf '%s\n' "$key" >"$settings/key.new"
-        printf 'export %s\n' "MEMORY_SERVER=$server" "MEMORY_API_KEY_FILE='$settings/key'" \
-            "MEMORY_CLIENT_ID=$client_id" >"$settings/env.new"
-        mv "$settings/key.new" "$settings/key"
-        mv "$settings/env.new" "$settings/env"
-    )
+    [ "$agent" != none ] || say "For an agent: claude-memory setup claude-code"
 }
 
-check_round_trip() { # by both programs, as a person and as an agent use them
-    local said
-    unset MEMORY_API_KEY
-    export MEMORY_SERVER=$server MEMORY_API_KEY_FILE=$settings/key MEMORY_CLIENT_ID=$client_id
-    said=$("$bin/claude-memory" --json stats 2>&1) || fail "the programs are installed, but the server cannot be used: ${said#claude-memory: }"
-    said=$(echo '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"memory_stats","arguments":{}}}' | "$bin/memory-client" 2>&1)
-    case $said in
-        *'"isError":false'*) say "$server answers, and takes the key" ;;
-        *) fail "the programs are installed, but memory-client is answered: $said" ;;
-    esac
-}
-
-wire_claude_code() {
-    local there=''
-    if [ -z "$claude" ] || ! command -v claude >/dev/null; then
-        say "For Claude Code:"
-        say "  claude $(claude_arguments memory)"
-        return
-    fi
-    there=$(claude mcp get memory 2>/dev/null) || there=''
-    case $there in
-        '') ;;
-        *memory-client*) run claude mcp remove memory --scope user >/dev/null ;;
-        *)
-            say "Claude Code has another server of the name memory. To have both:"
-            say "  claude $(claude_arguments claude-memory)"
-            return
-            ;;
-    esac
-    # shellcheck disable=SC2046 # none of the words holds a space, but for the paths, which are quoted
-    eval run claude "$(claude_arguments memory)" || fail "Claude Code did not take it; try: claude $(claude_arguments memory)"
-    say "Claude Code has it under the name memory, from its next session on"
-}
-
-claude_arguments() { # NAME: quoted for a shell
-    printf '%q ' mcp add "$1" --scope user --env "MEMORY_SERVER=$server" --env "MEMORY_API_KEY_FILE=$settings/key" \
-        --env "MEMORY_CLIENT_ID=$client_id" -- "$bin/memory-client" | sed 's/ $//'
+not_usable() {
+    fail "the programs are installed, but the server cannot be used yet; the lines above say why"
 }
 
 uninstall() {
-    local there
     uv=$(command -v uv || echo "$own_uv")
-    if command -v claude >/dev/null && there=$(claude mcp get memory 2>/dev/null) && [ "${there/memory-client/}" != "$there" ]; then
-        run claude mcp remove memory --scope user >/dev/null || true
-    fi
+    bin=$("$uv" tool dir --bin 2>/dev/null || echo "$HOME/.local/bin")
+    [ ! -x "$bin/claude-memory" ] || run "$bin/claude-memory" setup --remove
     run "$uv" tool uninstall --quiet memory-cli 2>/dev/null || true
-    run rm -f "$settings/env" "$settings/key" "$own_uv"
+    run rm -rf "$settings/env" "$settings/key" "$settings/undo" "$own_uv"
     [ ! -d "$settings" ] || run rmdir "$settings" 2>/dev/null || true
     say "memory-client and claude-memory are removed; what waits in ~/.claude-memory for the server is kept"
 }

@@ -56,7 +56,9 @@ def test_the_key_of_the_file_goes_to_no_other_server(home: Path, server: str) ->
 
 
 def test_the_server_of_the_file_may_be_named_again(home: Path) -> None:
+    """With another key, if there is a new one."""
     assert resolve(home, server="http://memory.lan:8420/mcp").key == "of the file"
+    assert resolve(home, server="http://memory.lan:8420", MEMORY_API_KEY="new").key == "new"
 
 
 def test_a_key_of_the_environment_does_not_go_to_the_server_of_the_file(home: Path) -> None:

@@ -1,5 +1,6 @@
 """scripts/install-client.sh for real: wheels built from this clone, a home of its own, a running server."""
 
+import json
 import shutil
 import stat
 import subprocess
@@ -39,9 +40,9 @@ class Laptop:
             command, env=self.env, input=stdin, capture_output=True, text=True, timeout=150, check=False
         )
 
-    def shell(self, command: str) -> subprocess.CompletedProcess[str]:
-        """As a shell whose start file reads what the script wrote."""
-        line = f'. "{self.settings}/env"; {command}'
+    def shell(self, command: str, *, reads_settings: bool = True) -> subprocess.CompletedProcess[str]:
+        """As a shell whose start file reads what the script wrote, or does not."""
+        line = f'. "{self.settings}/env"; {command}' if reads_settings else command
         return subprocess.run(
             ["sh", "-c", line], env=self.env, cwd=self.home, capture_output=True, text=True, timeout=60, check=False
         )
@@ -89,8 +90,8 @@ def test_a_laptop_is_set_up_used_set_up_again_and_cleared(laptop: Laptop, server
     )
 
     assert installed.returncode == 0, installed.stderr
-    assert f"{server.url} answers, and takes the key" in installed.stdout
-    assert f"--env MEMORY_API_KEY_FILE={laptop.settings}/key" in installed.stdout
+    assert f"Tried with {server.url}" in installed.stdout
+    assert "For an agent: claude-memory setup claude-code" in installed.stdout
     assert KEY not in installed.stdout + installed.stderr
     assert stat.S_IMODE((laptop.settings / "key").stat().st_mode) == 0o600
     assert (laptop.settings / "key").read_text() == f"{KEY}\n"
@@ -102,6 +103,7 @@ def test_a_laptop_is_set_up_used_set_up_again_and_cleared(laptop: Laptop, server
     asked = """echo '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":"""
     asked += """{"name":"memory_stats","arguments":{}}}' | memory-client"""
     assert '"isError":false' in laptop.shell(asked).stdout
+    assert '"isError":false' in laptop.shell(asked, reads_settings=False).stdout
 
     before = contents(laptop.settings)
     again = laptop.install("--wheels", wheels)
@@ -114,45 +116,49 @@ def test_a_laptop_is_set_up_used_set_up_again_and_cleared(laptop: Laptop, server
     assert list((laptop.home / ".local" / "bin").glob("*memory*")) == []
 
 
-def test_claude_code_is_told_without_the_key(laptop: Laptop, server: RunningServer, wheels: Path) -> None:
-    """A stand-in for `claude` keeps what it was called with, one word a line."""
+def test_claude_code_is_given_it_without_the_key_and_cleared(
+    laptop: Laptop, server: RunningServer, wheels: Path
+) -> None:
     claude = laptop.home / ".local" / "bin" / "claude"
-    claude.write_text('#!/bin/sh\n[ "$2" != get ] || exit 1\nprintf "%s\\n" "$@" >> "$HOME/called"\n')
+    claude.write_text("#!/bin/sh\n")
     claude.chmod(0o755)
+    mine = laptop.home / ".claude.json"
+    mine.write_text('{\n  "mcpServers": {\n    "memory": {"command": "npx", "args": ["server-memory"]}\n  }\n}\n')
+    before = mine.read_text()
     key = laptop.home / "key file"
     key.write_text(KEY)
 
     installed = laptop.install("--server", server.url, "--wheels", wheels, "--api-key-file", key)
 
     assert installed.returncode == 0, installed.stderr
-    called = (laptop.home / "called").read_text()
-    assert called.startswith("mcp\nadd\nmemory\n--scope\nuser\n")
-    assert called.endswith(f"--\n{laptop.home}/.local/bin/memory-client\n")
-    assert f"MEMORY_SERVER={server.url}\n" in called
-    assert KEY not in called
+    bridge = f"{laptop.home}/.local/bin/memory-client"
+    servers = json.loads(mine.read_text())["mcpServers"]
+    assert servers["memory"] == {"command": "npx", "args": ["server-memory"]}
+    assert servers["claude-memory"] == {"type": "stdio", "command": bridge, "args": []}
+    hooks = laptop.home / ".claude" / "settings.json"
+    assert hooks.read_text().count(f'"command": "{bridge}"') == 6
+    assert KEY not in mine.read_text() + hooks.read_text() + installed.stdout + installed.stderr
 
-
-def test_another_server_of_that_name_is_left_alone(laptop: Laptop, server: RunningServer, wheels: Path) -> None:
-    claude = laptop.home / ".local" / "bin" / "claude"
-    claude.write_text('#!/bin/sh\n[ "$2" = get ] && echo "npx server-memory" || echo "$@" >> "$HOME/called"\n')
-    claude.chmod(0o755)
-
-    installed = laptop.install("--server", server.url, "--wheels", wheels, "--api-key", "-", stdin=KEY)
-
-    assert installed.returncode == 0, installed.stderr
-    assert "claude mcp add claude-memory" in installed.stdout
-    assert not (laptop.home / "called").exists()
+    removed = laptop.install("--uninstall")
+    assert removed.returncode == 0, removed.stderr
+    assert mine.read_text() == before
+    assert not hooks.exists()
+    assert not laptop.settings.exists()
 
 
 def test_a_server_that_cannot_be_used_is_one_sentence(laptop: Laptop, server: RunningServer, wheels: Path) -> None:
+    away = f"http://127.0.0.1:{free_port()}"
     for url, key, said in (
         (server.url, "wrong", "the key is wrong"),
-        (f"http://127.0.0.1:{free_port()}", KEY, "cannot reach"),
+        (away, KEY, f"{away} is unreachable"),
     ):
         ended = laptop.install("--server", url, "--wheels", wheels, "--api-key", "-", stdin=key)
         assert ended.returncode == 1
-        assert said in ended.stderr
-        assert ended.stderr.startswith("install-client.sh: the programs are installed, but the server cannot be used: ")
+        assert said in ended.stdout + ended.stderr
+        last = (
+            "install-client.sh: the programs are installed, but the server cannot be used yet; the lines above say why"
+        )
+        assert ended.stderr.splitlines()[-1] == last
 
 
 @pytest.mark.parametrize(
@@ -179,9 +185,9 @@ def test_print_says_what_would_be_done_and_does_nothing(laptop: Laptop) -> None:
 
     assert ended.returncode == 0, ended.stderr
     assert "tool install" in ended.stdout
-    assert "claude mcp add memory --scope user --env MEMORY_SERVER=http://memory.lan:8420" in ended.stdout
+    assert "claude-memory setup none --server http://memory.lan:8420" in ended.stdout
     assert [each.name for each in laptop.home.iterdir()] == [".local"]
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {file.name: file.read_text() for file in folder.iterdir()}
+    return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}

@@ -43,12 +43,21 @@ def beneath(environ: Mapping[str, str], *, server: str | None = None) -> Mapping
     for name in _ALONE:
         if name in kept and not environ.get(name, "").strip():
             settings[name] = kept[name]
-    if kept.get(SERVER) and not environ.get(SERVER, "").strip() and (server is None or _same(server, kept[SERVER])):
+    if _speaks_for(kept, environ, server):
         for name in _PAIR:
             settings.pop(name, None)
             if name in kept:
                 settings[name] = kept[name]
     return settings
+
+
+def _speaks_for(kept: Mapping[str, str], environ: Mapping[str, str], server: str | None) -> bool:
+    """Whether the server is the one that is kept; who names that one again may bring another key."""
+    if not kept.get(SERVER) or environ.get(SERVER, "").strip():
+        return False
+    if server is None:
+        return True
+    return _same(server, kept[SERVER]) and not any(environ.get(name, "").strip() for name in _PAIR[1:])
 
 
 def read(file: str, home: str) -> dict[str, str]:

@@ -24,7 +24,7 @@ from memory_core.types import ImportReport
 
 
 async def setup(
-    *names: Annotated[str, Parameter(name="agents", help=f"{', '.join(NAMES)}, or all; without: those found here.")],
+    *names: Annotated[str, Parameter(name="agents", help=f"{', '.join(NAMES)}, all, or none; else asked.")],
     for_project: Annotated[
         bool, flag("In this project's configuration, for all who work on it.", THIS_PROJECT)
     ] = False,
@@ -48,6 +48,8 @@ async def setup(
 ) -> int:
     """Give agents this memory: put the server, and Claude Code's hooks, into their configuration, and try it.
 
+    Without names, the agents on this machine are asked about; `none` only keeps and tries the server.
+
     With --server URL the agents use that server; its address and key are kept in the settings of this machine, never in
     an agent's file. Everything else in these files stays as it is; doing it twice changes nothing. In the configuration
     of a project stands nothing of this machine, so that it can be committed.
@@ -63,7 +65,7 @@ async def setup(
         machine = Machine(session.environ, Path(repository.path))
     if remove:
         return _removed(machine, _named(names, scope) or list(AGENTS), scope, kept, show=show, session=session)
-    agents = _named(names, scope) or _chosen(machine, scope, session)
+    agents = [] if names == ("none",) else _named(names, scope) or _chosen(machine, scope, session)
     address = _address(machine, session, api_key_file, client_id, asks=not show)
     is_kept = bool(address) or serving.kept(machine).get("MEMORY_SERVER", "local") != "local"
     wirings = [plan.wiring(machine, agent, scope, address_is_kept=is_kept, with_hooks=not no_hooks) for agent in agents]
@@ -146,10 +148,10 @@ def _read(key_file: str) -> str:
 def _tried(machine: Machine, wirings: list[Wiring], scope: Scope, session: Session, *, changed: bool) -> SetupReport:
     """Each command once, as the agents will start it."""
     said, failed = None, None
-    for wiring in {wiring.command: wiring for wiring in wirings}.values():
-        environ = serving.as_from_a_desktop(machine, wiring.environ)
+    commands = {wiring.command: wiring.environ for wiring in wirings} or {bridge.command_here(machine): {}}
+    for command, added in commands.items():
         try:
-            tried = bridge.tried(wiring.command, environ, machine.folder)
+            tried = bridge.tried(command, serving.as_from_a_desktop(machine, added), machine.folder)
         except UnavailableError as error:
             failed = str(error)
         else:

@@ -29,6 +29,7 @@ Environment:
   MEMORY_CLIENT_ID  name of this machine (default: its host name)
   MEMORY_PROJECT    project (default: the git repository of the working directory)
   MEMORY_DATA_DIR   data directory of the local server (default: ~/.claude-memory)
+Server, key and name are looked for in ~/.config/claude-memory/env too, which `claude-memory setup` writes.
 
 Options:
   --version  show the version

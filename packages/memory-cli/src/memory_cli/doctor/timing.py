@@ -57,7 +57,8 @@ def _ask(transport: Transport) -> None:
 
 def _start(target: Target, environ: Mapping[str, str]) -> None:
     """Until the first answer; raises OSError where none comes."""
-    env = {**environ, "MEMORY_SERVER": target.url or LOCAL, "MEMORY_DATA_DIR": target.data_dir}
+    place = {"MEMORY_SERVER": target.url or LOCAL, "MEMORY_DATA_DIR": target.data_dir}
+    env = {**environ, **place, "MEMORY_API_KEY": target.key or "", "MEMORY_API_KEY_FILE": ""}
     with subprocess.Popen(
         [sys.executable, "-P", "-m", "memory_client"],
         stdin=subprocess.PIPE,

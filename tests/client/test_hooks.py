@@ -342,13 +342,28 @@ def test_an_answer_that_was_lost_does_not_do_it_twice(home: Path) -> None:
     assert server.done == [f"/sessions/{SESSION}/notes turn The tests are green.", f"/sessions/{SESSION}/end other"]
 
 
+def test_what_the_server_refuses_later_is_gone_and_nobody_is_troubled(home: Path) -> None:
+    """Such as the end of a session that began while the server was away, and of which it has heard nothing."""
+    with session_server(hanging=True) as server:
+        environ = server.machine(home)
+        hook(END, environ)
+        port = server.port
+    server.hanging = False
+    missing = json.dumps({"status": 404, "code": "not-found", "detail": "there is no session 6c0f6a52"}).encode()
+    server.answer = (404, {"Content-Type": "application/problem+json"}, missing)
+    with session_server(port, of=server):
+        hook(STOP, environ)
+
+    assert outbox(home, server).entries() == []
+
+
 def test_what_waits_is_delivered_after_a_hook_that_only_asks(home: Path) -> None:
     """In a process of its own: the agent does not wait for it."""
     with session_server() as server:
         environ = server.machine(home)
         box = outbox(home, server)
         for number in range(20):
-            box.keep(written("note of turn", "POST", "/sessions/s/notes", {}, b'{"text": "%d"}' % number))
+            box.keep(written("hook Stop", "POST", "/sessions/s/notes", {}, b'{"text": "%d"}' % number))
         assert told(hook(START, environ)) == TEXT
         deadline = time.monotonic() + 60
         while box.waiting():
@@ -363,7 +378,7 @@ def test_a_hook_does_not_wait_for_a_long_backlog(home: Path) -> None:
     with session_server() as server:
         environ = server.machine(home)
         box = outbox(home, server)
-        box.keep(written("add", "POST", "/sessions/s/notes", {}, b'{"text": "before"}'))
+        box.keep(written("hook Stop", "POST", "/sessions/s/notes", {}, b'{"text": "before"}'))
         held = box.sending()  # as another process that is delivering
         assert held.acquire()
         assert parts(hook(STOP, environ)) == SILENT
@@ -500,7 +515,7 @@ def test_an_agent_is_not_told_of_what_hooks_kept(home: Path) -> None:
     with ledger() as (server, url):
         environ = machine(home, MEMORY_SERVER=url)
         box = Outbox(str(home / "data"), url)
-        box.keep(written("note of turn", "POST", "/sessions/s/notes", {}, b'{"text": "The tests are green."}'))
+        box.keep(written("hook Stop", "POST", "/sessions/s/notes", {}, b'{"text": "The tests are green."}'))
         with bridge(environ) as client:
             client.initialize()
             client.request("tools/list")

@@ -82,13 +82,15 @@ class SessionServer:
         if path == "/health":
             return 200, {"X-Memory-Instance": self.instance}, b"{}"
         with self._lock:
-            self.asked.append(Asked(path, headers, json.loads(body)))
+            self.asked.append(Asked(path, headers, json.loads(body or b"{}")))
         if self.hanging:
             self.release.wait(60)
         time.sleep(self.pause_s)
         kind = {"Content-Type": "application/json"}
         if self.answer is not None:
             return self.answer
+        if not path.startswith("/sessions/"):
+            return 404, kind, b'{"status": 404, "code": "no-route", "detail": "there is no such route"}'
         if self.key is not None and headers.get("x-api-key") != self.key:
             problem = {"status": 401, "code": "unauthorized", "detail": "this key is not known"}
             return 401, {"Content-Type": "application/problem+json"}, json.dumps(problem).encode()

@@ -186,6 +186,8 @@ class Courier:
         if found.kind == DELIVERED:
             self.outbox.settle(entry)
             flushed.delivered.append((entry, found.said))
+        elif entry.by_hook:  # the end of a session that the server never heard of, for one
+            self.outbox.settle(entry)
         else:
             self.outbox.refuse(entry, found.said)
             flushed.refused.append(entry)
@@ -219,6 +221,6 @@ def _sent(transport: Transport, entry: Entry) -> Verdict:
     body = entry.body.encode("utf-8", "surrogatepass")
     with transport.request(entry.method, entry.path, body=body, headers=headers) as answer:
         found = verdict(transport.name, answer.status, answer.headers, answer.read())
-    if found.no_route and entry.of_session:
+    if found.no_route and entry.by_hook:
         return Verdict(REFUSED, f"{transport.name} is older than this machine's hooks, and keeps no sessions")
     return found

@@ -133,10 +133,10 @@ def deliver(courier: "Courier", entry: "Entry") -> Outcome:
 
 
 def entry_of(target: "Target", request: "Request") -> "Entry":
-    from memory_client.outbox import written
+    from memory_client.outbox import HOOK_VERB, written
 
     body = json.dumps(request.body, ensure_ascii=False).encode("utf-8", "replace")
-    return written(request.verb, "POST", request.path, headers_of(target), body)
+    return written(HOOK_VERB + request.event, "POST", request.path, headers_of(target), body)
 
 
 def headers_of(target: "Target") -> dict[str, str]:

@@ -39,19 +39,18 @@ _OCCASIONS = {"resume": "resume", "compact": "compact"}  # of a start; every oth
 
 _MAX_PROMPT_CHARS = 4_000  # as in memory_core.sessions, which needs msgspec
 _MAX_NOTE_CHARS = 20_000
-_MAX_NAME_CHARS = 256
+_MAX_NAME_CHARS = 200
 
 
 class Request:
-    """What to send. `shape` is how the answer is printed, "" for what only writes; `verb` says it for people."""
+    """What to send. `shape` is how the answer is printed, "" for what only writes; `starts`: a session begins."""
 
-    __slots__ = ("body", "event", "path", "shape", "starts", "verb")
+    __slots__ = ("body", "event", "path", "shape", "starts")
 
-    def __init__(self, *, event: str, path: str, body: dict[str, object], verb: str, shape: str, starts: bool) -> None:
+    def __init__(self, *, event: str, path: str, body: dict[str, object], shape: str, starts: bool) -> None:
         self.event = event
         self.path = path
         self.body = body
-        self.verb = verb
         self.shape = shape
         self.starts = starts
 
@@ -145,7 +144,7 @@ def _context(document: "Document", event: str, meaning: str, session: str, about
     shape = CURSOR if event == "sessionStart" else CLAUDE_CODE
     return Request(
         event=event, path=f"/sessions/{_quoted(session)}/context", body={"occasion": occasion, **about},
-        verb="ask for context", shape=shape, starts=meaning == _START,
+        shape=shape, starts=meaning == _START,
     )  # fmt: skip
 
 
@@ -154,13 +153,13 @@ def _write(document: "Document", event: str, meaning: str, session: str) -> Requ
     if meaning == _END:
         reason = _name(document, "reason")
         body: dict[str, object] = {} if reason is None else {"reason": reason}
-        return Request(event=event, path=f"{place}/end", body=body, verb="end of session", shape="", starts=False)
+        return Request(event=event, path=f"{place}/end", body=body, shape="", starts=False)
     texts = [document.get(field) for field in _NOTED[meaning]]
     text = next((text for text in texts if isinstance(text, str) and text.strip()), None)
     if text is None:
         return "it holds no text to keep"
     body = {"kind": meaning, "text": _cut(text, _MAX_NOTE_CHARS)}
-    return Request(event=event, path=f"{place}/notes", body=body, verb=f"note of {meaning}", shape="", starts=False)
+    return Request(event=event, path=f"{place}/notes", body=body, shape="", starts=False)
 
 
 def _is_command(prompt: str) -> bool:

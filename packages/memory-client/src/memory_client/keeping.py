@@ -133,7 +133,7 @@ class Keeper:
             return False
 
     def _tell(self, flushed: Flushed) -> None:
-        delivered = [(entry, text) for entry, text in flushed.delivered if not entry.of_session]
+        delivered = [(entry, text) for entry, text in flushed.delivered if not entry.by_hook]
         if delivered:
             count = len(delivered)
             said = [f"- {_line(entry.what)} → {_line(text.partition(chr(10))[0])}" for entry, text in delivered]

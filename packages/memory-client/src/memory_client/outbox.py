@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MAX_ENTRIES = 1000
 MAX_BYTES = 16 << 20
 KEY_HEADER = "Idempotency-Key"
+HOOK_VERB = "hook "
+"""What the verbs of writes begin with that a hook made."""
+
 _SUFFIX = ".log"
 _SHOWN_CHARS = 100
 
@@ -56,9 +59,9 @@ class Entry:
         return f"{self.verb}: {shown}" if shown else self.verb
 
     @property
-    def of_session(self) -> bool:
-        """Whether a hook made it, and nobody waits to hear of it."""
-        return self.path.startswith("/sessions/")
+    def by_hook(self) -> bool:
+        """Nobody waits to hear what became of it, and nobody could mend it."""
+        return self.verb.startswith(HOOK_VERB)
 
     def record(self) -> Record:
         fields = ("verb", "method", "path", "headers", "body", "key", "at")

@@ -466,7 +466,7 @@ def test_it_says_how_it_is_used() -> None:
 
 def test_a_hook_imports_nothing_that_it_can_do_without() -> None:
     """Each of these costs between 3 and 1,000 ms, and a hook runs with every prompt."""
-    loaded = "import sys, memory_client.hooks; print(*sys.modules)"
+    loaded = "import sys, memory_client.hooks, memory_client.hook_turn; print(*sys.modules)"
     modules = set(subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout.split())  # noqa: PLW1510
     dear = {"ssl", "subprocess", "http", "email", "urllib", "pathlib", "typing", "hashlib", "argparse", "logging"}
     dear |= {"asyncio", "tempfile", "httpx", "msgspec", "importlib.metadata", "memory_client.delivery", "inspect"}

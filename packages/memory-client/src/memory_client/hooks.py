@@ -1,7 +1,8 @@
 """`memory-client hook`: an agent's event on standard input, what its model is to be told on standard output.
 
 An agent waits for its hooks, so a hook ends within its time whatever the server does, always with exit code 0, and
-says nothing where there is nothing to say. What an event maps to is in `hook_events`, the request in `hook_calls`.
+says nothing where there is nothing to say. What an event maps to is in `hook_events`, what is done for it in
+`hook_turn`.
 """
 
 import json
@@ -11,22 +12,17 @@ import sys
 import threading
 import time
 
-from memory_client import __version__, hook_calls, hook_events, settings_file
-from memory_client.errors import ClientError, OutboxError
-from memory_client.hook_calls import AWAY, DONE, FAILED, Background, Outcome
-from memory_client.hook_events import OFF, Request
-from memory_client.target import Target, resolve_target
+from memory_client import hook_events
+from memory_client.errors import ClientError
+from memory_client.hook_events import OFF
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False  # typing itself would cost a start 5 ms
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _LIMIT_S = 1.8
 _LIMITS_S = {"SessionEnd": 1.2, "sessionEnd": 1.2}  # Claude Code ends it after 1.5
-_TO_PRINT_S = 0.05
-_TO_KEEP_S = 0.45  # of what writes: it must be on disk before the time is over
 _MAX_INPUT_BYTES = 4 << 20
-_MAX_OUTPUT_CHARS = 9_500  # of 10,000 that Claude Code takes
 
 _HELP = """\
 Usage: memory-client hook [EVENT] [--verbose] [--agent NAME]
@@ -80,10 +76,11 @@ class Hook:
 
     def _serve(self) -> str:
         """What came of it, in a sentence."""
-        mode, why = hook_events.mode_of(settings_file.beneath(self._environ))
+        said = _input()  # first: an agent may not expect that nobody reads it
+        mode, why = hook_events.mode_of(self._environ)
         if mode == OFF:
             return why or "hooks are off"
-        document = _document(_input())
+        document = _document(said)
         if document is None:
             return "standard input holds no JSON object"
         directory = hook_events.directory_of(document, self._environ)
@@ -94,39 +91,9 @@ class Hook:
             return request
         self._event = request.event
         self._shorten(_LIMITS_S.get(request.event, _LIMIT_S))
-        target = resolve_target(self._environ, directory=directory)
-        background = Background(target.data_dir)
-        return self._write(target, request, background) if request.writes else self._ask(target, request, background)
+        from memory_client.hook_turn import serve  # 8 ms, which the many events that are nothing to memory do not pay
 
-    def _ask(self, target: Target, request: Request, background: Background) -> str:
-        until = self._started + self._limit_s - _TO_PRINT_S
-        outcome = _within(until, lambda: hook_calls.ask(target, request, background, until=until))
-        if outcome is None:
-            return "the server did not answer in time"
-        if outcome.text:
-            _print(hook_events.printed(request, outcome.text, _MAX_OUTPUT_CHARS))
-        if outcome.kind == DONE and hook_calls.something_waits(target):
-            background.begin()
-        return outcome.why
-
-    def _write(self, target: Target, request: Request, background: Background) -> str:
-        from memory_client.delivery import Courier  # 3 ms, which what only asks does not pay
-
-        courier = Courier(target, version=__version__, starting=False)
-        entry = hook_calls.entry_of(target, request)
-        outcome = _within(
-            self._started + self._limit_s - _TO_KEEP_S, lambda: hook_calls.deliver(courier, entry)
-        ) or Outcome(AWAY, "the server did not answer in time", heard=False)
-        if outcome.kind != AWAY:
-            return outcome.why
-        # It may be on its way all the same: its key lets the server do it once.
-        try:
-            kept = courier.keep(entry, outcome.why)
-        except OutboxError as error:
-            return str(error)
-        if outcome.heard or target.url is None:
-            background.begin()
-        return str(kept)
+        return serve(request, self._environ, directory, until=self._started + self._limit_s, tell=_print)
 
     def _watch(self) -> threading.Timer:
         left_s = self._started + self._limit_s - time.monotonic()
@@ -197,6 +164,9 @@ def _check(environ: "Mapping[str, str]") -> int:
 
 
 def _background(environ: "Mapping[str, str]") -> int:
+    from memory_client import hook_calls
+    from memory_client.target import resolve_target
+
     try:
         hook_calls.in_background(resolve_target(environ))
     except ClientError:
@@ -207,36 +177,18 @@ def _background(environ: "Mapping[str, str]") -> int:
 _SPECIAL = {"--help": _help, "-h": _help, "--check": _check, "--background": _background}
 
 
-def _within(until: float, call: "Callable[[], Outcome]") -> Outcome | None:
-    """What `call` comes to, None if that takes longer. It then goes on, until this process ends."""
-    outcomes: list[Outcome] = []
-    finished = threading.Event()
-
-    def work() -> None:
-        try:
-            outcomes.append(call())
-        except Exception as error:  # noqa: BLE001 - whoever waits must be told, whatever it was
-            kind = AWAY if isinstance(error, ClientError) else FAILED
-            outcomes.append(Outcome(kind, str(error) or type(error).__name__, heard=False))
-        finally:
-            finished.set()
-
-    threading.Thread(target=work, daemon=True).start()
-    finished.wait(max(0.0, until - time.monotonic()))
-    return outcomes[0] if outcomes else None
-
-
 def _input() -> bytes:
-    """Standard input to its end; nothing if it is closed, or holds more than any event does."""
-    data = b""
+    """Standard input, read to its end; nothing if it is closed, or holds more than any event does."""
+    parts: list[bytes] = []
+    size = 0
     try:
         while part := os.read(0, 1 << 16):
-            data += part
-            if len(data) > _MAX_INPUT_BYTES:
-                return b""
+            size += len(part)
+            if size <= _MAX_INPUT_BYTES:
+                parts.append(part)
     except OSError:
         return b""
-    return data
+    return b"".join(parts) if size <= _MAX_INPUT_BYTES else b""
 
 
 def _document(data: bytes) -> dict[str, object] | None:

@@ -422,6 +422,28 @@ def test_hooks_can_be_switched_off(home: Path, said: dict[str, object]) -> None:
         assert server.asked == []
 
 
+def test_the_settings_file_of_the_machine_counts_for_hooks_too(home: Path) -> None:
+    with session_server(key="s3cret") as server:
+        environ = machine(home, XDG_CONFIG_HOME=str(home / "config"))
+        file = home / "config" / "claude-memory" / "env"
+        file.parent.mkdir(parents=True)
+        said = f"export MEMORY_SERVER={server.url}\nexport MEMORY_API_KEY=s3cret\n"
+        file.write_text(said)
+        assert told(hook(START, environ)) == TEXT
+
+        file.write_text(f"{said}export MEMORY_HOOKS=off\n")
+        assert parts(hook(START, environ)) == SILENT
+        file.write_text(f"{said}export MEMORY_HOOKS=`date`\n")
+        assert parts(hook(START, environ)) == SILENT
+        assert len(server.asked) == 1
+
+
+def test_the_options_of_the_plugin_count_for_hooks(home: Path) -> None:
+    with session_server(key="s3cret") as server:
+        said = {"CLAUDE_PLUGIN_OPTION_SERVER_URL": server.url, "CLAUDE_PLUGIN_OPTION_API_KEY": "s3cret"}
+        assert told(hook(START, machine(home, **said))) == TEXT
+
+
 def test_hooks_can_be_told_to_keep_nothing(home: Path) -> None:
     with session_server() as server:
         environ = server.machine(home, MEMORY_HOOKS="context")

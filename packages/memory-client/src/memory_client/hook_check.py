@@ -23,7 +23,7 @@ def check(environ: "Mapping[str, str]", write: "Callable[[str], object]") -> int
     try:
         mode, why = hook_events.mode_of(settings_file.beneath(environ))
         if mode == OFF:
-            write(f"{why or 'Hooks are off'}: nothing is asked, and nothing is kept. MEMORY_HOOKS says so.\n")
+            write(f"{why or 'Hooks are off, as MEMORY_HOOKS says'}: nothing is asked, and nothing is kept.\n")
             return 1 if why else 0
         directory = hook_events.directory_of({}, environ)
         target = resolve_target(environ, directory=directory)

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from memory_client import hook_events
+from memory_client import hook_events, settings_file
 from memory_client.errors import ClientError
 from memory_client.hook_events import OFF
 
@@ -77,7 +77,7 @@ class Hook:
     def _serve(self) -> str:
         """What came of it, in a sentence."""
         said = _input()  # first: an agent may not expect that nobody reads it
-        mode, why = hook_events.mode_of(self._environ)
+        mode, why = hook_events.mode_of(settings_file.beneath(self._environ))
         if mode == OFF:
             return why or "hooks are off"
         document = _document(said)

@@ -105,7 +105,7 @@ def test_where_nobody_listens_there_is_silence(home: Path, said: dict[str, objec
 @pytest.mark.parametrize("said", EVERY)
 def test_a_server_that_hangs_is_given_up(home: Path, said: dict[str, object]) -> None:
     with session_server(hanging=True) as server:
-        done = hook(said, server.machine(home))
+        done = hook(said, server.machine(home), patient=False)
         assert parts(done) == SILENT
         assert done.took_s < TAKES_TOO_LONG_S
         assert len(waiting(home, server)) == (said in WRITING)
@@ -122,22 +122,23 @@ def test_a_server_that_trickles_is_given_up(home: Path, said: dict[str, object])
             time.sleep(0.05)
 
     with listening(trickle) as port:
-        done = hook(said, machine(home, MEMORY_SERVER=f"http://127.0.0.1:{port}"))
+        done = hook(said, machine(home, MEMORY_SERVER=f"http://127.0.0.1:{port}"), patient=False)
 
     assert parts(done) == SILENT
     assert done.took_s < TAKES_TOO_LONG_S
 
 
-def test_a_slow_server_is_waited_for_within_reason(home: Path) -> None:
-    with session_server(pause_s=0.4) as server:
-        assert told(hook(START, server.machine(home))) == TEXT
+def test_who_knows_their_server_to_be_slow_can_wait_for_it(home: Path) -> None:
+    with session_server(pause_s=2.5) as server:
+        assert parts(hook(START, server.machine(home), patient=False)) == SILENT
+        assert told(hook(START, server.machine(home), "--within", "45", patient=False)) == TEXT
 
 
 def test_an_address_that_swallows_everything_is_given_up(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:  # connections are made, and never taken
         environ = machine(home, MEMORY_SERVER=f"http://127.0.0.1:{listener.getsockname()[1]}")
         for said in (START, END):
-            done = hook(said, environ)
+            done = hook(said, environ, patient=False)
             assert parts(done) == SILENT
             assert done.took_s < TAKES_TOO_LONG_S
 
@@ -311,7 +312,7 @@ def test_what_hung_is_kept_and_delivered_once_in_order(home: Path) -> None:
     """A turn and the end of its session keep their order, also where the server had taken the turn after all."""
     with session_server(hanging=True) as server:
         environ = server.machine(home)
-        hook(STOP, environ)
+        hook(STOP, environ, patient=False)
         port = server.port
     assert waiting(home, server) == ["The tests are green."]
     taken = list(server.done)
@@ -346,7 +347,7 @@ def test_what_the_server_refuses_later_is_gone_and_nobody_is_troubled(home: Path
     """Such as the end of a session that began while the server was away, and of which it has heard nothing."""
     with session_server(hanging=True) as server:
         environ = server.machine(home)
-        hook(END, environ)
+        hook(END, environ, patient=False)
         port = server.port
     server.hanging = False
     missing = json.dumps({"status": 404, "code": "not-found", "detail": "there is no session 6c0f6a52"}).encode()
@@ -470,11 +471,11 @@ def test_a_switch_that_means_nothing_is_said_on_request(home: Path) -> None:
     assert "MEMORY_HOOKS=none is none of off, context, all" in done.err
 
 
-@pytest.mark.parametrize("arguments", [["--no-such-option"], ["--agent"], ["NoSuchEvent"], ["SessionStart", "x", "--"]])
+@pytest.mark.parametrize("arguments", [["--no-such-option"], ["--agent"], ["--within"], ["--within", "soon"], ["NoSuchEvent"], ["SessionStart", "x", "--"]])
 def test_a_wrong_command_line_is_no_error(home: Path, arguments: list[str]) -> None:
     """Exit code 2 would have Claude Code throw the prompt away."""
     with session_server() as server:
-        done = hook(START, server.machine(home), *arguments)
+        done = hook(START, server.machine(home), *arguments, patient=False)
     assert (done.code, done.err) == (0, "")
 
 

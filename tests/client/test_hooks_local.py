@@ -96,7 +96,7 @@ def test_one_that_does_not_answer_is_given_up_and_nothing_is_lost(home: Path, en
         server.port = port
         server.announce(home / "data")
         for said in (START, PROMPT, STOP, END):
-            done = hook(said, environ)
+            done = hook(said, environ, patient=False)
             assert (done.code, done.out, done.err) == (0, "", "")
 
         assert len(Outbox(str(home / "data"), "local").waiting()) == 2
@@ -107,7 +107,7 @@ def test_where_none_runs_a_start_of_a_session_starts_it(home: Path, environ: dic
     remember(home, "We deploy on Fridays")
     assert local.stop(str(home / "data"))
 
-    first = hook(START, environ)
+    first = hook(START, environ, patient=False)
     running(home)
     second = hook(event("SessionStart", source="compact"), environ)
 
@@ -165,7 +165,7 @@ def test_one_that_cannot_start_is_silence(tmp_path: Path) -> None:
     environ = machine(tmp_path / "laptop", MEMORY_DATA_DIR=str(tmp_path / "data"))
 
     for said in (START, PROMPT, STOP, END):
-        done = hook(said, environ)
+        done = hook(said, environ, patient=False)
         assert (done.code, done.out, done.err) == (0, "", "")
     assert "is not a folder" in hook(STOP, environ, "--verbose").err
 

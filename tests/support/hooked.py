@@ -164,12 +164,17 @@ def start_hook(environ: Mapping[str, str], *arguments: str, cwd: Path | None = N
 
 
 def hook(
-    event: Mapping[str, object] | bytes, environ: Mapping[str, str], *arguments: str, cwd: Path | None = None
-) -> Done:
-    """Run it on `event`, as an agent does: JSON on standard input, which then ends."""
+    event: Mapping[str, object] | bytes, environ: Mapping[str, str], *arguments: str, cwd: Path | None = None,
+    patient: bool = True,
+) -> Done:  # fmt: skip
+    """Run it on `event`, as an agent does: JSON on standard input, which then ends.
+
+    Without `patient` within its own time; else it has enough of that to do its work on the busiest machine.
+    """
     said = event if isinstance(event, bytes) else json.dumps(event).encode()
+    time_for_it = ("--within", "45") if patient else ()
     started = time.monotonic()
-    with start_hook(environ, *arguments, cwd=cwd) as process:
+    with start_hook(environ, *arguments, *time_for_it, cwd=cwd) as process:
         out, err = process.communicate(said, timeout=60)
     return Done(process.returncode, out.decode(), err.decode(), time.monotonic() - started)
 

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 _LIMIT_S = 1.8
 _LIMITS_S = {"SessionEnd": 1.2, "sessionEnd": 1.2}  # Claude Code ends it after 1.5
+_MOST_S = 60.0
 _MAX_INPUT_BYTES = 4 << 20
 
 _HELP = """\
-Usage: memory-client hook [EVENT] [--verbose] [--agent NAME]
+Usage: memory-client hook [EVENT] [--within SECONDS] [--agent NAME] [--verbose]
        memory-client hook --check
 
 What a coding agent runs at its events: it reads the event as JSON from standard input, asks the memory server or tells
-it something, and prints what the model is to be told, or nothing. It ends within 1.8 s and always with exit code 0.
+it something, and prints what the model is to be told, or nothing. It ends in time, and always with exit code 0.
 EVENT is needed only where the JSON has no hook_event_name.
 
   SessionStart      prints what this project has in memory; after a compaction again, on resume what is new
@@ -40,10 +41,11 @@ EVENT is needed only where the JSON has no hook_event_name.
   SessionEnd        closes the session, which makes its summary
 
 Options:
-  --verbose     say on standard error what came of it, and how long it took
-  --agent NAME  the agent, where it is none that can be told from what it says
-  --check       ask the configured server as a hook would, and say in words whether that works
-  --help        show this help
+  --within SECONDS  how long it may take (default: 1.8, and 1.2 at the end of a session)
+  --agent NAME      the agent, where it is none that can be told from what it says
+  --verbose         say on standard error what came of it, and how long it took
+  --check           ask the configured server as a hook would, and say in words whether that works
+  --help            show this help
 
 Environment, besides that of memory-client:
   MEMORY_HOOKS  all (default); context: print what is in memory, keep nothing; off
@@ -57,14 +59,16 @@ class Hook:
     """One event from start to end. `started` is of the monotonic clock."""
 
     def __init__(
-        self, environ: "Mapping[str, str]", *, event: str | None, agent: str | None, verbose: bool, started: float
-    ) -> None:
+        self, environ: "Mapping[str, str]", *, event: str | None, agent: str | None, within_s: float | None,
+        verbose: bool, started: float,
+    ) -> None:  # fmt: skip
         self._environ = environ
         self._event = event
         self._agent = agent
         self._verbose = verbose
         self._started = started
-        self._limit_s = _LIMITS_S.get(event or "", _LIMIT_S)
+        self._within_s = within_s
+        self._limit_s = within_s or _LIMITS_S.get(event or "", _LIMIT_S)
         self._watchdog = self._watch()
 
     def run(self) -> None:
@@ -90,7 +94,7 @@ class Hook:
         if isinstance(request, str):
             return request
         self._event = request.event
-        self._shorten(_LIMITS_S.get(request.event, _LIMIT_S))
+        self._shorten(self._within_s or _LIMITS_S.get(request.event, _LIMIT_S))
         from memory_client.hook_turn import serve  # 8 ms, which the many events that are nothing to memory do not pay
 
         return serve(request, self._environ, directory, until=self._started + self._limit_s, tell=_print)
@@ -134,7 +138,7 @@ def run(arguments: list[str]) -> None:
 
 
 def _event(arguments: list[str], started: float) -> None:
-    event = agent = None
+    event = agent = within_s = None
     verbose = bool(os.environ.get("MEMORY_DEBUG"))
     rest = iter(arguments)
     for argument in rest:
@@ -142,6 +146,8 @@ def _event(arguments: list[str], started: float) -> None:
             verbose = True
         elif argument == "--agent":
             agent = next(rest, None)
+        elif argument == "--within":
+            within_s = _seconds(next(rest, ""))
         elif not argument.startswith("-"):
             event = argument
         elif verbose:  # not an error: exit code 2 would block the agent
@@ -149,7 +155,15 @@ def _event(arguments: list[str], started: float) -> None:
     if os.isatty(0):
         _say("memory-client hook reads an event from standard input; see memory-client hook --help")
         return
-    Hook(os.environ, event=event, agent=agent, verbose=verbose, started=started).run()
+    Hook(os.environ, event=event, agent=agent, within_s=within_s, verbose=verbose, started=started).run()
+
+
+def _seconds(text: str) -> float | None:
+    """None, which stands for the usual limits, for what is no number of seconds."""
+    try:
+        return min(max(float(text), 0.5), _MOST_S)
+    except ValueError:
+        return None
 
 
 def _help(_: "Mapping[str, str]") -> int:

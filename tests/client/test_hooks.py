@@ -471,7 +471,17 @@ def test_a_switch_that_means_nothing_is_said_on_request(home: Path) -> None:
     assert "MEMORY_HOOKS=none is none of off, context, all" in done.err
 
 
-@pytest.mark.parametrize("arguments", [["--no-such-option"], ["--agent"], ["--within"], ["--within", "soon"], ["NoSuchEvent"], ["SessionStart", "x", "--"]])
+WRONG_COMMAND_LINES = [
+    ["--no-such-option"],
+    ["--agent"],
+    ["--within"],
+    ["--within", "soon"],
+    ["NoSuchEvent"],
+    ["SessionStart", "x", "--"],
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG_COMMAND_LINES)
 def test_a_wrong_command_line_is_no_error(home: Path, arguments: list[str]) -> None:
     """Exit code 2 would have Claude Code throw the prompt away."""
     with session_server() as server:

@@ -80,7 +80,8 @@ def test_every_event_that_hooks_serve_is_on_the_page() -> None:
 
 @pytest.mark.parametrize("handler", COMMANDS, ids=str)
 def test_a_command_works_as_printed(handler: Handler, environ: dict[str, str], tmp_path: Path) -> None:
-    event = {"session_id": str(handler), "cwd": str(tmp_path), "hook_event_name": handler.event, **FIELDS[handler.event]}
+    common = {"session_id": str(handler), "cwd": str(tmp_path), "hook_event_name": handler.event}
+    event = {**common, **FIELDS[handler.event]}
     command, arguments = handler.settings["command"], handler.settings.get("args")
     given = ["bash", "-c", command] if arguments is None else [command, *arguments]
 

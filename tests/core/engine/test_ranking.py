@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from memory_core.engine.dates import named
 from memory_core.engine.fusion import Question, Ranking
 from memory_core.engine.ports import Candidate
-from memory_core.engine.ranking import RELEVANT, WEAK, coarse_pool, fuse, pool
+from memory_core.engine.ranking import WEAK, coarse_pool, fuse, pool
+from memory_core.engine.relevance import EVIDENCE
 from memory_core.types import Explanation, Fusion, SearchHit, SearchMode
 from support.samples import AT, a_memory
 
@@ -194,7 +195,7 @@ def test_evidence_tells_a_good_match_from_the_best_of_a_bad_lot() -> None:
     good = fuse([candidate("a", 9.0, 0.6, coverage=0.5), candidate("b", 0.0, 0.2)], question())
     words_only = fuse([candidate("a", 9.0, coverage=0.5)], question(mode=KEYWORD))
 
-    assert max(bad.evidence) < WEAK < RELEVANT < good.evidence[0]
+    assert max(bad.evidence) < WEAK < EVIDENCE < good.evidence[0]
     assert words_only.evidence == [1.0], "where meaning is not known, words count for both"
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from memory_core import checks
 from memory_core.changes import History, Review, ReviewQuery
-from memory_core.engine import context, ids
+from memory_core.engine import context, ids, prompts
 from memory_core.engine.changing import outside_trash
 from memory_core.engine.naming import Naming
 from memory_core.engine.ports import ModelChangedError, QueryVector, Rows, Wanted
@@ -39,6 +39,7 @@ T = TypeVar("T")
 PATIENCE_S = 2.0
 """How long a search waits for a model that is loading and for what was stored a moment ago."""
 
+_QUICK_S = 0.4  # for the vector of a prompt; without it, its words have to do
 _SPARE = 50  # of each kind: repeats take no place
 
 
@@ -107,23 +108,29 @@ class Asking(Naming):
         return self._searcher.similar(self._get(memory_id), limit=limit)
 
     async def context(self, query: ContextQuery) -> Context:
-        """Waits for no model: a session that starts must not be kept waiting."""
+        """Waits for no model: a session that starts must not be kept waiting, nor a prompt."""
         _refuse_trash(query)
         query = self._named(query)  # the answer names its project
-        text = (query.query or "").strip()
-        if not text:
+        if not (query.query or "").strip():
             return await self._seen(lambda at: self._context(at(query), query.as_of or self._clock()))
-        return await self._once_more(lambda: self._relevant(text, query))
+        asked = prompts.asked(query.query or "")
+        if asked is None:
+            return _told_as(context.NOTHING, query)
+        return await self._once_more(lambda: self._relevant(asked, query))
 
-    async def _relevant(self, text: str, query: ContextQuery) -> Context:
-        vector = await self._embeddings.query_vector(text, wait_s=0)
-        return await self._seen(lambda at: self._context_of(text, vector, at(query), query.as_of or self._clock()))
+    async def _relevant(self, asked: prompts.Asked, query: ContextQuery) -> Context:
+        try:
+            async with asyncio.timeout(_QUICK_S):
+                vector = await self._embeddings.query_vector(asked.text, wait_s=0)
+        except TimeoutError:  # of a model that is busy, or runs elsewhere
+            vector = None
+        return await self._seen(lambda at: self._relevant_now(asked, vector, at(query)))
 
-    def _context_of(self, text: str, vector: QueryVector | None, query: ContextQuery, now: datetime) -> Context:
+    def _relevant_now(self, asked: prompts.Asked, vector: QueryVector | None, query: ContextQuery) -> Context:
+        since, now = query.changed_after, query.as_of or self._clock()
         # What was told takes its place among the hits, and what has not changed since may take all of them.
-        limit = MAX_LIMIT if query.changed_after else min(MAX_LIMIT, query.max_memories + len(query.exclude))
-        found = self._searcher.relevant(text, vector, query, limit=limit)
-        since = query.changed_after
+        limit = MAX_LIMIT if since else min(MAX_LIMIT, query.max_memories + len(query.exclude))
+        found = self._searcher.relevant(asked, vector, query, limit=limit)
         left = [each for each in found if since is None or each[0].updated_at >= since]
         project_id, told = _project(query), self._told_before(query)
         return _told_as(context.choose_relevant(left, _budget(query), now=now, project_id=project_id, told=told), query)

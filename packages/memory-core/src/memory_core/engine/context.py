@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from memory_core.engine.novelty import Novelty
 from memory_core.engine.page import Line, Page
@@ -36,6 +37,9 @@ class Choice(Struct, frozen=True, kw_only=True):
     tokens: int
     omitted: int
     chosen: tuple[Chosen, ...] = ()
+
+
+NOTHING = Choice(memories=(), text="", tokens=0, omitted=0)
 
 
 def choose(
@@ -93,7 +97,7 @@ def _choice(page: Page, count: int, now: datetime, project_id: str | None) -> Ch
         by_memory.setdefault(line.item.memory.id, []).append(line)
     omitted = count - len(by_memory) - len(page.repeats - by_memory.keys())
     if not by_memory:
-        return Choice(memories=(), text="", tokens=0, omitted=omitted)
+        return replace(NOTHING, omitted=omitted)
     memories = tuple(first.item.memory for first, *_ in by_memory.values())
     text = _framed(_body(lines), project_id, age(max(memory.updated_at for memory in memories), now))
     return Choice(

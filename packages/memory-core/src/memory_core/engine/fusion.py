@@ -101,7 +101,7 @@ def parts_of(candidates: Sequence[Candidate], question: Question) -> list[Part]:
         Part(
             candidate=candidate,
             lexical=score / best if best > 0 else None,
-            semantic=(semantic := _above_noise(candidate.cosine, question.noise)),
+            semantic=(semantic := above_noise(candidate.cosine, question.noise)),
             evidence=candidate.coverage + (candidate.coverage if semantic is None else semantic),
             boosts={},
         )
@@ -109,7 +109,7 @@ def parts_of(candidates: Sequence[Candidate], question: Question) -> list[Part]:
     ]
 
 
-def _above_noise(cosine: float | None, noise: float) -> float | None:
+def above_noise(cosine: float | None, noise: float) -> float | None:
     """Models differ in what they give to unrelated texts: 0.05 here, 0.7 there."""
     return None if cosine is None else min(1.0, max(0.0, (cosine - noise) / (1 - noise)))
 

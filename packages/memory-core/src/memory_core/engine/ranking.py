@@ -30,10 +30,6 @@ Of the questions in the development sets that have an answer 0 to 5 % stay below
 questions about another subject altogether 51 to 87 %: what says the same in other words has little evidence, too.
 """
 
-RELEVANT = 0.9
-"""Evidence that a memory needs to be shown without having been asked for: 87 to 96 % of the right best hits have it,
-and none of those twelve."""
-
 READ = 20
 """So many of the best hits a reranker reads."""
 

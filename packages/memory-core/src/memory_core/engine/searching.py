@@ -13,9 +13,10 @@ import numpy as np
 from msgspec import Struct, structs
 from numpy.typing import NDArray
 
-from memory_core.engine import dates, lexical, ranking
+from memory_core.engine import dates, lexical, ranking, relevance
 from memory_core.engine.fusion import Question, Ranking, contains
 from memory_core.engine.ports import Candidate, Probe, QueryVector, Rows
+from memory_core.engine.prompts import Asked
 from memory_core.engine.ranking import Ranked
 from memory_core.engine.reranking import Reranking
 from memory_core.observing import UNOBSERVED, Observer, Stage, timed
@@ -58,17 +59,22 @@ class Searcher(Struct, frozen=True):
         notices = (notice, _about_phrases(phrases, found.hits), _WEAK if weak else None)
         return _result(found.hits, mode, "; ".join(filter(None, notices)) or None, weak=weak)
 
-    def relevant(self, text: str, vector: QueryVector | None, scope: Scope, *, limit: int) -> list[tuple[Memory, str]]:
-        """Only what is likely to be meant by `text`, best first, and why: nothing is an honest answer."""
-        mode = SearchMode.KEYWORD if vector is None else SearchMode.HYBRID
-        fields = {name: getattr(scope, name) for name in Scope.__struct_fields__}
-        found, _ = self._ranked(text, vector, SearchQuery(**fields, query=text, limit=limit), mode)
-        memories = zip(found.hits, found.evidence, strict=True)
-        return [
-            (_memory(hit), f"relevant to the prompt: score {hit.score:.2f}")
-            for hit, evidence in memories
-            if evidence >= ranking.RELEVANT
-        ]
+    def relevant(
+        self, asked: Asked, vector: QueryVector | None, scope: Scope, *, limit: int
+    ) -> list[tuple[Memory, str]]:
+        """Only what is likely to be meant by a prompt, best first, and why: nothing is an honest answer.
+
+        Quotes say nothing in a prompt, and a reranker would take longer than a prompt may wait.
+        """
+        mode, noise = (SearchMode.KEYWORD, 0.0) if vector is None else (SearchMode.HYBRID, vector.noise)
+        with timed(self.observer, Stage.CANDIDATES, mode):
+            found = self.store.candidates(_probe(asked.terms, vector, limit), scope)
+        words = {each.memory.id: relevance.words_for(each, asked, noise) for each in found}
+        question = Question(mode=mode, limit=limit, noise=noise, when=dates.named(asked.text, self.clock()))
+        with timed(self.observer, Stage.FUSE, mode):
+            hits = ranking.fuse(found, question, self.ranking).hits
+        told = [(hit, words[hit.id]) for hit in hits]
+        return [(_memory(hit), relevance.why(hit.score, matched)) for hit, matched in told if matched is not None]
 
     def similar(self, memory: Memory, *, limit: int) -> SearchResult:
         """By the vectors that `memory` has, or by its words while it has none."""

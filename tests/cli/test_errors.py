@@ -35,6 +35,7 @@ def assert_sentence(ran: Ran, code: int, *words: str) -> None:
         (("get", "0123456789abcdef"), NOT_FOUND, ("0123456789abcdef",)),
         (("delete", "0123456789abcdef"), NOT_FOUND, ()),
         (("restore", "0123456789abcdef"), NOT_FOUND, ()),
+        (("pin", "0123456789abcdef"), NOT_FOUND, ()),
         (("similar", "0123456789abcdef"), NOT_FOUND, ()),
         (("update", "0123456789abcdef", "--content", "x"), NOT_FOUND, ()),
         (("get", "../etc/passwd"), MISUSED, ("no id",)),

@@ -21,8 +21,8 @@ def text_of(prompt: str) -> str | None:
 @pytest.mark.parametrize(
     "prompt",
     [
-        "yes", "continue", "/compact", "/clear ", "ok go on", "yes, do that!", "LGTM", "👍", "2.", "fix the tests",
-        "commit this", "run the linter and fix what it says", "/model opus please", "好的", "weiter", "  \n ", "???",
+        "yes", "continue", "/compact", "/clear ", "ok go on", "/model", "yes, do that!", "LGTM", "👍", "2.",
+        "fix the tests", "commit this", "run the linter and fix what it says", "好的", "weiter", "  \n ", "???",
         "",
         "```python\nprint('x')\n```", "add error handling here", "try again with a different approach",
         LOG,

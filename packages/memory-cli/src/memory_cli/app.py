@@ -41,6 +41,8 @@ EVERYWHERE = Group("Options of every command", sort_key=9)
 COMMANDS = (
     ("add", "keeping:add", KEEP),
     ("update", "keeping:update", KEEP),
+    ("pin", "pinning:pin", KEEP),
+    ("unpin", "pinning:unpin", KEEP),
     ("delete", "keeping:delete", KEEP),
     ("restore", "keeping:restore", KEEP),
     ("undo", "changes:undo", KEEP),

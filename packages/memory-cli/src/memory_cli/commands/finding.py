@@ -128,7 +128,7 @@ async def context(
     explain: Annotated[bool, flag("Say of each memory why it is there.", ["--explain", "-e"])] = False,
     session: Here,
 ) -> None:
-    """Show what should open a session: decisions, preferences and facts first.
+    """Show what should open a session: what is pinned, the last session, decisions, preferences, facts.
 
     In a project: its memories and those of no project. Outside of one: all memories.
     """

@@ -25,7 +25,7 @@ _TELLS_WHAT_IS_WRONG = re.compile(r"\b(?:error|exception|failed|fatal|panicked|c
 ORDERS = frozenset(
     term
     for word in """
-    add again agent ahead allez alright answer apply approach approve bitte branch bring bug build bump button
+    add again agent ahead allez alright answer apply approach approve bitte branch bring bug build bump
     change changelog check ci class clean code comment commit compile continue continuer correct correctly
     create d'accord danke dataclass debug delete describe diff different do docs docstring document done dont
     draft edit entry error errors everything example execute explain fail failing fails fertig file files find
@@ -33,7 +33,7 @@ ORDERS = frozenset(
     happen help hint hints hmm hold idea implement import imports improve issue it its ja jawohl job just keep
     kind know last later left let lets lgtm like line lines lint linter list log logging logs look looks mach
     machen main make maybe merci merge method mistake module more move my name need nein new next nice nochmal
-    non nope now ok okay one open option oui output part pass passes perfect person plan please print problem
+    non nope now ok okay one open option oui output part pass passes perfect plan please print problem
     proceed project pull push put question read readme ready rebase red redo refactor release remove rename
     repeat replace request rerun reset resolve restart result retry revert review rewrite say says right run script see
     set shorter should show si simple simpler simplify skip something sorry sound sounds split squash start

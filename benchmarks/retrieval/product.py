@@ -22,7 +22,7 @@ from benchmarks.retrieval.datasets import QuestionSet, as_memories, memory_id, p
 from benchmarks.retrieval.metrics import DEPTH
 from memory_core.engine.parquet import write_parquet
 from memory_core.engine.ports import EmbeddedEntry
-from memory_core.types import EmbeddingState, Health, ImportReport, SearchMode, SearchResult
+from memory_core.types import Context, EmbeddingState, Health, ImportReport, SearchMode, SearchResult
 
 CONNECTIONS = 2
 _READY = re.compile(r"listening on (https?://\S+)")
@@ -89,6 +89,10 @@ class Product:
         if result.search_mode is not mode:
             raise RuntimeError(f"{mode} search was asked for and {result.search_mode} was done: {result.notice}")
         return result
+
+    def context(self, prompt: str, project: str, *, max_tokens: int) -> Context:
+        asked: dict[str, str | int] = {"query": prompt, "project_id": project, "max_tokens": max_tokens}
+        return msgspec.json.decode(_accepted(self._http.get("/context", params=asked)), type=Context)
 
     def close(self) -> None:
         self._http.close()

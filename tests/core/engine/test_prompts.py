@@ -44,6 +44,7 @@ def test_an_order_is_about_nothing(prompt: str) -> None:
         (f"{LOG}\nmake: *** Error: no rule for shelf", "make: *** Error: no rule for shelf"),
         ("数据库备份", "数据库备份"),
         ("useThumbnailCache", "useThumbnailCache"),
+        ("how do we name release branches?", "how do we name release branches?"),
     ],
 )  # fmt: skip
 def test_prose_is_looked_for_and_what_was_pasted_is_not(prompt: str, text: str) -> None:

@@ -2,24 +2,24 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 from memory_core import checks
 from memory_core.changes import History, Review, ReviewQuery
-from memory_core.engine import context, ids, prompts
+from memory_core.engine import contexts, ids, prompts
 from memory_core.engine.changing import outside_trash
 from memory_core.engine.naming import Naming
 from memory_core.engine.ports import ModelChangedError, QueryVector, Rows, Wanted
+from memory_core.engine.context import NOTHING
+from memory_core.engine.moving import Moving
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
 from memory_core.engine.transfer import Files
 from memory_core.engine.writing import Means, Sight
 from memory_core.errors import InvalidError
 from memory_core.observing import Stage, timed
 from memory_core.types import (
-    MAX_LIMIT,
-    PINNED,
     Context,
     ContextQuery,
     EmbeddingState,
@@ -40,7 +40,6 @@ PATIENCE_S = 2.0
 """How long a search waits for a model that is loading and for what was stored a moment ago."""
 
 _QUICK_S = 0.4  # for the vector of a prompt; without it, its words have to do
-_SPARE = 50  # of each kind: repeats take no place
 
 
 class Asking(Naming):
@@ -112,10 +111,10 @@ class Asking(Naming):
         _refuse_trash(query)
         query = self._named(query)  # the answer names its project
         if not (query.query or "").strip():
-            return await self._seen(lambda at: self._context(at(query), query.as_of or self._clock()))
+            return await self._seen(lambda at: contexts.of_session(self._store, at(query), self._now_for(query)))
         asked = prompts.asked(query.query or "")
         if asked is None:
-            return _told_as(context.NOTHING, query)
+            return contexts.answered(NOTHING, query)
         return await self._once_more(lambda: self._relevant(asked, query))
 
     async def _relevant(self, asked: prompts.Asked, query: ContextQuery) -> Context:
@@ -124,25 +123,11 @@ class Asking(Naming):
                 vector = await self._embeddings.query_vector(asked.text, wait_s=0)
         except TimeoutError:  # of a model that is busy, or runs elsewhere
             vector = None
-        return await self._seen(lambda at: self._relevant_now(asked, vector, at(query)))
+        searcher, now = self._searcher, self._now_for(query)
+        return await self._seen(lambda at: contexts.of_prompt(searcher, asked, vector, at(query), now))
 
-    def _relevant_now(self, asked: prompts.Asked, vector: QueryVector | None, query: ContextQuery) -> Context:
-        since, now = query.changed_after, query.as_of or self._clock()
-        # What was told takes its place among the hits, and what has not changed since may take all of them.
-        limit = MAX_LIMIT if since else min(MAX_LIMIT, query.max_memories + len(query.exclude))
-        found = self._searcher.relevant(asked, vector, query, limit=limit)
-        left = [each for each in found if since is None or each[0].updated_at >= since]
-        project_id, told = _project(query), self._told_before(query)
-        return _told_as(context.choose_relevant(left, _budget(query), now=now, project_id=project_id, told=told), query)
-
-    def _context(self, query: ContextQuery, now: datetime) -> Context:
-        total, found = self._store.opening(query, _wanted(query, now))
-        project_id, told = _project(query), self._told_before(query)
-        choice = context.choose(found, _budget(query), now=now, project_id=project_id, told=told, total=total)
-        return _told_as(choice, query)
-
-    def _told_before(self, query: ContextQuery) -> Sequence[Memory]:
-        return self._store.among(query.exclude) if query.exclude else ()
+    def _now_for(self, query: ContextQuery) -> datetime:
+        return query.as_of or self._clock()
 
     async def stats(self, scope: Scope) -> Stats:
         _refuse_trash(scope)
@@ -197,34 +182,3 @@ class Asking(Naming):
 def _refuse_trash(scope: Scope) -> None:
     if scope.trashed:
         raise InvalidError("trashed is for list alone; a memory in the trash is found by nothing else until restored")
-
-
-def _wanted(query: ContextQuery, now: datetime) -> Wanted:
-    days = None if query.days is None else now - timedelta(days=query.days)
-    return Wanted(
-        each=query.max_memories + _SPARE,
-        tag=PINNED,
-        types=context.KINDS_OF_THEIR_OWN,
-        changed_after=max(filter(None, (days, query.changed_after)), default=None),
-        exclude=query.exclude,
-    )
-
-
-def _project(query: ContextQuery) -> str | None:
-    return query.project_id if isinstance(query.project_id, str) and not query.global_search else None
-
-
-def _budget(query: ContextQuery) -> context.Budget:
-    return context.Budget(max_memories=query.max_memories, max_tokens=query.max_tokens)
-
-
-def _told_as(choice: context.Choice, query: ContextQuery) -> Context:
-    return Context(
-        project_id=_project(query),
-        has_context=bool(choice.memories),
-        summary=choice.text,
-        memories=choice.memories,
-        tokens=choice.tokens,
-        omitted=choice.omitted,
-        chosen=choice.chosen,
-    )

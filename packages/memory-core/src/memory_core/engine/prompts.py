@@ -21,6 +21,11 @@ _PASTED = re.compile(
     r"|npm ERR!|[{\[<]|\S+:\d+:\d+|\S+\(\d+,\d+\)|note: |FAILED |PASSED |\d+ (?:passed|failed)"
 )
 _TELLS_WHAT_IS_WRONG = re.compile(r"\b(?:error|exception|failed|fatal|panicked|cannot|denied)\b|Error\b", re.IGNORECASE)
+# How do we name release branches?
+_ASKS_FOR_A_RULE = re.compile(
+    r"\A(?:and |so )?(?:how|what|which|who|when|where|why|do|does|is|are|may|must|should)\b.*\b(?:we|our|us)\b",
+    re.IGNORECASE,
+)
 
 ORDERS = frozenset(
     term
@@ -63,6 +68,8 @@ def asked(prompt: str) -> Asked | None:
     found = _shortened(" ".join(" ".join(prose).split()))
     every = tuple(terms(found))
     subject = frozenset(term for term in every if term not in ORDERS and not (len(term) == 1 and term.isascii()))
+    if not subject and _ASKS_FOR_A_RULE.search(found) and len(every) > 1:
+        subject = frozenset(every)
     return Asked(text=found, terms=every, subject=subject) if subject else None
 
 

@@ -85,6 +85,7 @@ def table(questions: QuestionSet, by_way: dict[str, list[Told]]) -> str:
         cells = [_cells([one for one in told if one.question.category == category]) for told in by_way.values()]
         count = sum(each.question.category == category for each in first)
         lines.append(f"| {category} | {count} | {' | '.join(cells)} |")
+    lines += ["", *_ratios(by_way)]
     for name, told in by_way.items():
         times = sorted(one.ms for one in told)
         lines.append(
@@ -93,9 +94,31 @@ def table(questions: QuestionSet, by_way: dict[str, list[Told]]) -> str:
     return "\n".join(lines)
 
 
+def _ratios(by_way: dict[str, list[Told]]) -> list[str]:
+    """What the first way tells, as a share of what the others do."""
+    (ours, told), *others = by_way.items()
+    return [
+        f"{ours}, beside {name}: {_share(right, told, each)} of the right ones, {_share(wrong, told, each)} of the others"
+        for name, each in others
+    ]
+
+
+def right(told: Sequence[Told]) -> int:
+    return sum(bool(one.ids & one.gold) for one in told)
+
+
+def wrong(told: Sequence[Told]) -> int:
+    return sum(len(one.ids - one.gold) for one in told)
+
+
+def _share(count: Callable[[Sequence[Told]], int], told: Sequence[Told], others: Sequence[Told]) -> str:
+    return f"{100 * count(told) / max(1, count(others)):.1f} %"
+
+
 def _cells(told: Sequence[Told]) -> str:
     halves = [told]
-    if told[0].question.id.startswith(told[0].question.category):
+    category = told[0].question.category
+    if told[0].question.id.startswith(category) and prompts.AFTERWARDS not in category:
         halves = [[one for one in told if prompts.is_held_out(one.question) is held] for held in (False, True)]
     figures = [_figures(half) for half in halves if half]
     return " | ".join(" / ".join(values) for values in zip(*figures, strict=True))

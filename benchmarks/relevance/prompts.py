@@ -1,8 +1,9 @@
 """Prompts to an agent, with the memories that each should be told, and the stores that they are put to.
 
-    {"telling": [{"prompt", "gold": [ids]}, …], "silent": [{"category", "prompts": […]}, …]}
+    {"telling": [{"prompt", "gold": [ids]}, …], "silent": [{"category", "prompts": […]}, …], "afterwards": […]}
 
-Of each list, what stands at an even place (from 0) is for tuning, what stands at an odd one is held out.
+Of each list, what stands at an even place (from 0) is for tuning, what stands at an odd one is held out. What is called
+afterwards, telling and silent, was written when the floors and the words of orders stood.
 """
 
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from benchmarks.retrieval.datasets import Group, Question, QuestionSet
 
 PROMPTS = Path(__file__).with_name("prompts.json")
 TELLING = "telling"
+AFTERWARDS = "afterwards"
 ALL = "all"
 
 
@@ -32,6 +34,7 @@ class Silent(Struct, frozen=True):
 class Prompts(Struct, frozen=True):
     telling: tuple[Telling, ...]
     silent: tuple[Silent, ...]
+    afterwards: tuple[Telling, ...]
 
 
 def read(path: Path = PROMPTS) -> Prompts:
@@ -40,8 +43,9 @@ def read(path: Path = PROMPTS) -> Prompts:
 
 def questions(prompts: Prompts) -> Iterator[Question]:
     """Each with its category; the id of one that is held out ends with an odd number."""
-    for place, telling in enumerate(prompts.telling):
-        yield Question(f"{TELLING}-{place}", telling.prompt, TELLING, telling.gold)
+    for category, tellings in ((TELLING, prompts.telling), (f"{TELLING}, {AFTERWARDS}", prompts.afterwards)):
+        for place, telling in enumerate(tellings):
+            yield Question(f"{category}-{place}", telling.prompt, category, telling.gold)
     for silent in prompts.silent:
         for place, prompt in enumerate(silent.prompts):
             yield Question(f"{silent.category}-{place}", prompt, silent.category, ())

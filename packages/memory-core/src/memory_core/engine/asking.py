@@ -10,10 +10,9 @@ from memory_core import checks
 from memory_core.changes import History, Review, ReviewQuery
 from memory_core.engine import contexts, ids, prompts
 from memory_core.engine.changing import outside_trash
-from memory_core.engine.naming import Naming
-from memory_core.engine.ports import ModelChangedError, QueryVector, Rows, Wanted
 from memory_core.engine.context import NOTHING
-from memory_core.engine.moving import Moving
+from memory_core.engine.naming import Naming
+from memory_core.engine.ports import ModelChangedError, QueryVector, Rows
 from memory_core.engine.searching import Searcher, why_by_words, why_incomplete
 from memory_core.engine.transfer import Files
 from memory_core.engine.writing import Means, Sight

@@ -136,8 +136,10 @@ def _is_settled(asked: frozenset[str], age: int, answers: Sequence[tuple[int, fr
 
 
 def _summary(said: Sequence[Said], title: str | None, *, avoiding: Sequence[str]) -> str | None:
-    ranked = sorted(_informative(said, set(avoiding)), key=lambda one: (-one.score, one.order))
-    best = ranked[:SUMMARY_SENTENCES]
+    known = {shortened(text, SENTENCE_CHARS) for text in avoiding}
+    found = _informative(said)
+    found = [one for one in found if shortened(one.text, SENTENCE_CHARS) not in known] or found
+    best = sorted(found, key=lambda one: (-one.score, one.order))[:SUMMARY_SENTENCES]
     done = _distinct([shortened(one.text, SENTENCE_CHARS) for one in sorted(best, key=lambda one: one.order)])
     asked = title or next((_request(one.text) for one in said if one.under is Under.ASKED), None)
     if not done and asked is title:
@@ -151,15 +153,14 @@ def _request(text: str) -> str:
     return first[:1].upper() + first[1:]
 
 
-def _informative(said: Sequence[Said], decisions: set[str]) -> list[Sentence]:
+def _informative(said: Sequence[Said]) -> list[Sentence]:
     found = []
     for one in said:
         if one.under not in (Under.DONE, Under.OTHER) or one.passage.box is False:
             continue
         for at, text in enumerate(sentences(one.text)):
             if _says_something(text):
-                score = _score(text, one, at) - (1.0 if text in decisions else 0.0)
-                found.append(Sentence(text, score, (-one.age, one.place, at)))
+                found.append(Sentence(text, _score(text, one, at), (-one.age, one.place, at)))
     return found
 
 

@@ -194,6 +194,16 @@ def test_the_local_server_can_be_meant_again(laptop: Machine, server: RunningSer
     assert laptop.run("status", "--json").json["local"]
 
 
+def test_a_data_directory_of_ones_own_is_kept_for_agents_without_a_shell(laptop: Machine) -> None:
+    mine = laptop.home / "mine"
+    with no_server_left(mine):
+        done(laptop.run("setup", "codex", env={"MEMORY_DATA_DIR": str(mine)}))
+
+        assert f"export MEMORY_DATA_DIR={mine}\n" in (laptop.home / ".config" / "claude-memory" / "env").read_text()
+        assert laptop.run("status", "--json").json["data_dir"] == str(mine)
+        assert "nothing to change" in done(laptop.run("setup", "codex"))
+
+
 def test_other_lines_of_the_settings_file_stay(laptop: Machine, server: RunningServer) -> None:
     env = keep(laptop.home / ".config" / "claude-memory" / "env", b"# mine\nexport MEMORY_HOOKS=context\n")
 

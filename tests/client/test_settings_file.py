@@ -1,5 +1,7 @@
 """The settings file of a machine: what it says counts beneath the environment, and never with half of a pair."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from memory_client import settings_file
 from memory_client.errors import SettingError
 from memory_client.target import Target, resolve_target
+from support.servers import environment
 
 LAPTOP = """\
 export MEMORY_SERVER=http://memory.lan:8420
@@ -155,3 +158,12 @@ def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(SettingError, match=f"^{file} cannot be read"):
         resolve(tmp_path)
+
+
+def test_hooks_that_the_file_turns_off_are_off(tmp_path: Path) -> None:
+    keep(tmp_path, "export MEMORY_HOOKS=off\n")
+    command = [sys.executable, "-m", "memory_client", "hook", "--check"]
+
+    said = subprocess.run(command, env=environment({"HOME": str(tmp_path)}), capture_output=True, text=True, check=True)
+
+    assert said.stdout.startswith("Hooks are off")

@@ -13,7 +13,7 @@ from memory_client.errors import SettingError
 SERVER = "MEMORY_SERVER"
 _PAIR = (SERVER, "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
 """A server and the key to it come from one place: a key never goes to another server than it was set with."""
-_ALONE = ("MEMORY_CLIENT_ID", "MEMORY_HOOKS")
+_ALONE = ("MEMORY_CLIENT_ID", "MEMORY_DATA_DIR", "MEMORY_HOOKS")
 _SPECIAL = frozenset("$`\"'\\;&|<>()*?[]{}!")
 
 

@@ -26,7 +26,7 @@ from memory_core.types import ImportReport
 async def setup(
     *names: Annotated[str, Parameter(name="agents", help=f"{', '.join(NAMES)}, all, or none; else asked.")],
     for_project: Annotated[
-        bool, flag("In this project's configuration, for all who work on it.", THIS_PROJECT)
+        bool, flag("Or --project: in this project's configuration, for all who work on it.", THIS_PROJECT)
     ] = False,
     for_user: Annotated[
         bool, flag("In your own configuration, for all projects; so without either.", "--user")
@@ -118,13 +118,16 @@ def _address(
     """What has to be kept of the server. Raises UnauthorizedError where it refuses the key: nothing is changed then."""
     target, kept = session.target, serving.kept(machine)
     client_id = client_id or (None if "MEMORY_CLIENT_ID" in kept else target.client_id.partition(".")[0])
+    # An agent that no shell has started knows nothing of the one named here.
+    is_named = session.place.data_dir is not None or bool(session.environ.get("MEMORY_DATA_DIR", "").strip())
+    data_dir = target.data_dir if is_named and target.data_dir != kept.get("MEMORY_DATA_DIR") else None
     given = None if key_file is None else serving.checked_key(_read(key_file))
     if target.url is None:
         if given is not None:
             raise InvalidError("the local server needs no key; --server says which server the key is for")
-        if kept.get("MEMORY_SERVER", "local") == "local":
+        if kept.get("MEMORY_SERVER", "local") == "local" and data_dir is None:
             return ()
-        return serving.keeping(machine, server="local", key=None, client_id=client_id)
+        return serving.keeping(machine, server="local", key=None, client_id=client_id, data_dir=data_dir)
     key = given or target.key
     answered = serving.asked(target, key) if asks else serving.Answered()
     if answered.refused and key is None and (typed := session.out.asks_secret(f"The key of {target.url}, not shown")):
@@ -133,7 +136,7 @@ def _address(
     if answered.refused:
         hint = "" if key else "; give it in MEMORY_API_KEY, or with --api-key-file"
         raise UnauthorizedError(f"{target.url} does not let this machine in: {answered.why}{hint}; nothing was changed")
-    return serving.keeping(machine, server=target.url, key=key, client_id=client_id)
+    return serving.keeping(machine, server=target.url, key=key, client_id=client_id, data_dir=data_dir)
 
 
 def _read(key_file: str) -> str:

@@ -18,7 +18,7 @@ from memory_core.errors import InvalidError, Problem
 _KEY_FILE = "key"
 _TIMEOUT_S = 10.0
 _REFUSED = (401, 403)
-_PAIR = ("MEMORY_SERVER", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
+_KEPT_HERE = ("MEMORY_SERVER", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE", "MEMORY_DATA_DIR")
 
 
 class Answered(Struct, frozen=True):
@@ -70,16 +70,17 @@ def kept(machine: Machine) -> dict[str, str]:
         raise InvalidError(str(error)) from error
 
 
-def keeping(machine: Machine, *, server: str, key: str | None, client_id: str | None) -> tuple[Change, ...]:
-    """What it takes to keep a server and its key on this machine; other lines of the settings file stay."""
+def keeping(
+    machine: Machine, *, server: str, key: str | None, client_id: str | None, data_dir: str | None
+) -> tuple[Change, ...]:
+    """What it takes to keep a server and its key on this machine; what is null, and other lines of the file, stay."""
     env, file = machine.settings / "env", machine.settings / _KEY_FILE
     values: dict[str, str | None] = {
         "MEMORY_SERVER": server,
         "MEMORY_API_KEY": None,
         "MEMORY_API_KEY_FILE": None if key is None else str(file),
     }
-    if client_id is not None:
-        values["MEMORY_CLIENT_ID"] = client_id
+    values |= {name: value for name, value in (("MEMORY_CLIENT_ID", client_id), ("MEMORY_DATA_DIR", data_dir)) if value}
     before = content(env)
     text = _with(("" if before is None else before.decode()), values)
     changes = [Change(path=env, before=before, after=text.encode(), mode=0o600)]
@@ -91,7 +92,7 @@ def keeping(machine: Machine, *, server: str, key: str | None, client_id: str | 
 
 def as_from_a_desktop(machine: Machine, entry: Mapping[str, str]) -> dict[str, str]:
     """The environment of an agent that no shell started, so that what is tried is what the files say."""
-    environ = {name: value for name, value in machine.environ.items() if name not in _PAIR}
+    environ = {name: value for name, value in machine.environ.items() if name not in _KEPT_HERE}
     return environ | {name: value for name, value in entry.items() if "${" not in value}
 
 

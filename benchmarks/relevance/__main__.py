@@ -98,8 +98,7 @@ def _ratios(by_way: dict[str, list[Told]]) -> list[str]:
     """What the first way tells, as a share of what the others do."""
     (ours, told), *others = by_way.items()
     return [
-        f"{ours}, beside {name}: {_share(right, told, each)} of the right ones, "
-        f"{_share(wrong, told, each)} of the others"
+        f"{ours}, beside {name}: {_share(right, told, each)} of the right, {_share(wrong, told, each)} of the others"
         for name, each in others
     ]
 

@@ -53,6 +53,13 @@ def test_words_that_any_order_has_decide_nothing() -> None:
     assert words_for(candidate(0.9, None, "the gateway is slow"), prompt, noise=0.0) is None, "one word alone"
 
 
+def test_one_odd_word_in_an_order_names_no_subject() -> None:
+    prompt = the("translate the comments")
+
+    assert words_for(candidate(1.0, 0.3, "the agency translates on Wednesday"), prompt, noise=0.0) is None
+    assert words_for(candidate(1.0, 0.5, "the agency translates on Wednesday"), prompt, noise=0.0) == ("translate",)
+
+
 def test_it_says_what_spoke_for_it_in_the_prompts_own_words() -> None:
     words = words_for(candidate(0.5, 0.5), the('Deploying "Friday"? Deploying, then lunch…'), noise=0.0)
 

@@ -34,8 +34,7 @@ def words_for(candidate: Candidate, asked: Asked, noise: float) -> tuple[str, ..
     if not _has_evidence(candidate.coverage, nearness):
         return None
     matched = asked.subject & lexical.terms(lexical.indexed_text(candidate.memory)).keys()
-    least = min(2, len(asked.subject)) if nearness is None else nearness < _NEAR
-    return _as_written(matched, asked.text) if len(matched) >= least else None
+    return _as_written(matched, asked.text) if len(matched) >= _least(asked, nearness) else None
 
 
 def why(score: float, words: tuple[str, ...]) -> str:
@@ -48,6 +47,15 @@ def _has_evidence(coverage: float, nearness: float | None) -> bool:
     if nearness is None:
         return coverage >= BY_WORDS
     return coverage + nearness >= EVIDENCE and min(coverage, nearness) >= EITHER
+
+
+def _least(asked: Asked, nearness: float | None) -> int:
+    """How many words of the subject a memory must have. One odd word in an order, such as "tests first", names none."""
+    if nearness is None:
+        return min(2, len(asked.subject))
+    if nearness >= _NEAR:
+        return 0
+    return 1 if len(asked.subject) > 1 else 2
 
 
 def _as_written(matched: frozenset[str], text: str) -> tuple[str, ...]:

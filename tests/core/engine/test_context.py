@@ -241,8 +241,8 @@ def test_what_was_told_before_is_not_told_again_in_other_words_either() -> None:
     chosen = choose([*told, *new], ROOMY, now=AT, told=told)
 
     assert [(memory.content, each.section) for memory, each in zip(chosen.memories, chosen.chosen, strict=True)] == [
+        ("Did that.", "Last session"),
         ("the port is 8420", "Facts"),
-        ("Did that.", "Recent"),
     ]
     assert chosen.omitted == 0
 

@@ -66,9 +66,11 @@ def sorted_into(
         key=lambda memory: (memory.updated_at, memory.id),
         reverse=True,
     )
-    last = next((memory for memory in ordered if _is_session_of(memory, project_id)), None)
+    left = [memory for memory in ordered if memory.id not in known]
+    # Of those left: a session that was compacted knows of its own summary, and is told of the one before it.
+    last = next((memory for memory in left if _is_session_of(memory, project_id)), None)
     found: dict[Section, list[Item]] = {section: [] for section in SHARES}
-    for memory in (each for each in ordered if each.id not in known):
+    for memory in left:
         section = Section.LAST_SESSION if memory is last else _section(memory)
         found[section].append(_item(memory, section, now))
     left_open = [each for each in questions.still_open(ordered) if each.session.id not in known]

@@ -295,6 +295,25 @@ def test_a_git_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.
     assert (id_of(made) or "").startswith("tool@")
 
 
+def test_while_git_does_not_answer_the_project_stays_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine under load must not write into another project."""
+    made, home = repository(tmp_path / "tool"), {"HOME": str(tmp_path / "home")}
+    known = id_for(made, home)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert id_for(made, home) == known
+    assert id_of(made) != known
+
+    monkeypatch.undo()
+    git(made, "checkout", "-q", "--orphan", "other")
+    git(made, "commit", "-q", "--allow-empty", "-m", "another first")
+    changed = id_for(made, home)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert id_for(made, home) == changed != known
+
+
 def test_a_bare_repository_is_a_project(tmp_path: Path) -> None:
     made = repository(tmp_path / "tool", commits=2)
     git(tmp_path, "clone", "-q", "--bare", str(made), "tool.git")

@@ -97,12 +97,12 @@ def config_of(repository: Repository) -> str:
 
 
 def root_commit(repository: Repository) -> str | None:
-    """The first commit of the current branch; None without commits, without git, and in a shallow clone.
+    """The first commit of the current branch; "" without commits and in a shallow clone, None where git did not say.
 
     The first parents alone are followed, so that a history merged in from elsewhere changes nothing.
     """
     if os.path.exists(os.path.join(repository.common_dir, "shallow")):
-        return None
+        return ""
     import subprocess  # only a repository without a remote pays for it
 
     command = ["git", "--git-dir", repository.common_dir, "rev-list", "--first-parent", "--max-parents=0", "HEAD"]
@@ -122,4 +122,4 @@ def root_commit(repository: Repository) -> str | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     lines = answer.stdout.decode("ascii", "replace").split()
-    return lines[-1] if answer.returncode == 0 and lines else None
+    return lines[-1] if answer.returncode == 0 and lines else ""

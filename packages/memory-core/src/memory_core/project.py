@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 
 from memory_core import git, project_file, remotes
+from memory_core.first_commits import first_commit
 from memory_core.project_file import FILE, ProjectFile
 from memory_core.remotes import MAX_ID_CHARS, normalised
 
@@ -128,7 +129,7 @@ def _inside(
     is_part = file is not None and file.folder != repository.path
     top = project_file.read(repository.path) if file is None or is_part else None
     whole = _named_by(top, verdict, known.ids) if top is not None and top.name else None
-    whole = whole or known.project or _without_remote(repository, known.source, verdict)
+    whole = whole or known.project or _without_remote(repository, known.source, verdict, environ)
     return _below(whole, repository, file, verdict) if file is not None and is_part and not file.name else whole
 
 
@@ -202,7 +203,9 @@ class _Remotes:
                 return
 
 
-def _without_remote(repository: git.Repository, source: git.Repository, verdict: Verdict) -> Project:
+def _without_remote(
+    repository: git.Repository, source: git.Repository, verdict: Verdict, environ: Mapping[str, str]
+) -> Project:
     """`source` is what it was cloned from on this machine, or itself."""
     directory = source.common_dir
     if os.path.basename(directory) == ".git":
@@ -211,7 +214,7 @@ def _without_remote(repository: git.Repository, source: git.Repository, verdict:
     if not os.access(git.config_of(repository), os.R_OK):
         verdict.remarks.append(f"{git.config_of(repository)} cannot be read, so no remote of it is known")
     of = source.path if source is repository else f"{source.path}, where {repository.path} was cloned from"
-    if (commit := git.root_commit(source)) is not None:
+    if (commit := first_commit(source, environ)) is not None:
         verdict.note("first commit", commit)
         return Project(f"{name}@{commit[:12]}", name, f"first commit of {of}, which has no remote", "commit")
     verdict.note("first commit", "none that git could tell")

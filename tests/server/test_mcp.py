@@ -35,7 +35,7 @@ def text_of(result: CallToolResult) -> str:
 @pytest.mark.parametrize("era", ERAS)
 async def test_the_sdk_client_keeps_and_finds_a_memory(server: RunningServer, era: str) -> None:
     headers = {"Authorization": f"Bearer {KEY}", "X-Project-ID": f"eras/{era}", "X-Client-ID": "laptop"}
-    async with AsyncClient(headers=headers) as http, client(server, era, http) as session:
+    async with AsyncClient(headers=headers, timeout=60) as http, client(server, era, http) as session:
         tools = (await session.list_tools()).tools
         kept = await session.call_tool("memory_add", {"content": f"The aardvark lives in {era}", "tags": ["zoo"]})
         found = await session.call_tool("memory_search", {"query": "aardvark"})
@@ -50,7 +50,7 @@ async def test_the_sdk_client_keeps_and_finds_a_memory(server: RunningServer, er
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_an_unknown_tool_is_a_protocol_error_that_names_the_known(server: RunningServer, era: str) -> None:
-    async with AsyncClient(headers={"X-API-Key": KEY}) as http, client(server, era, http) as session:
+    async with AsyncClient(headers={"X-API-Key": KEY}, timeout=60) as http, client(server, era, http) as session:
         with pytest.raises(MCPError, match="no tool 'memory_ad'; there are memory_search, memory_add"):
             await session.call_tool("memory_ad", {})
 

@@ -52,7 +52,7 @@ async def test_prompts_and_the_resource_work_in_both_eras(server: RunningServer,
     project = f"acme/{era}"
     headers = {"Authorization": f"Bearer {KEY}", "X-Project-ID": quote(project, safe="")}
     async with (
-        AsyncClient(headers=headers) as http,
+        AsyncClient(headers=headers, timeout=60) as http,
         Client(streamable_http_client(f"{server.url}/mcp", http_client=http), mode=era) as session,
     ):
         await session.call_tool("memory_add", {"content": "The gnu grazes at dawn"})

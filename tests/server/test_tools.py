@@ -243,7 +243,7 @@ async def test_a_session_is_told_the_same_only_once(make_app: MakeApp) -> None:
     other = await said(http, "memory_context", **question | {"session_id": "two"})
 
     assert "We deploy on Fridays" in first[1]
-    assert again == (False, "Nothing kept bears on this that this session was not told before.")
+    assert again == (False, "Nothing new bears on this.")
     assert "We deploy on Fridays" in other[1]
 
 

@@ -116,7 +116,7 @@ async def _new_to(sessions: Sessions, session_id: str, given: ContextArguments) 
     occasion = Occasion.PROMPT if (given.query or "").strip() else Occasion.START
     asked = ContextRequest(occasion=occasion, prompt=given.query, max_tokens=given.max_tokens)
     told = await sessions.context(session_id, asked)
-    return told.text or "Nothing kept bears on this that this session was not told before."
+    return told.text or "Nothing new bears on this."
 
 
 async def session(desk: Desk, given: SessionArguments, caller: Caller) -> str:

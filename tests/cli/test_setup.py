@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,6 +111,31 @@ def test_hooks_are_what_claude_code_documents(laptop: Machine) -> None:
         (handler,) = group["hooks"]
         waits = {} if event != "Stop" else {"async": True}
         assert handler == {"type": "command", "command": str(BRIDGE), "args": ["hook"], "timeout": timeout_s, **waits}
+
+
+def test_hooks_run_as_they_are_configured(laptop: Machine) -> None:
+    """Started as Claude Code starts them: no shell, the event on standard input."""
+    done(laptop.run("setup", "claude-code"))
+    assert laptop.run("list", "--global", "--json").json["memories"] == []  # trying it left nothing behind
+    done(laptop.run("add", "We deploy on Fridays", "--type", "decision", "--no-project"))
+
+    said = {}
+    for event, (group,) in plain(laptop.home / ".claude" / "settings.json")["hooks"].items():
+        (handler,) = group["hooks"]
+        document = {"session_id": "s", "cwd": str(laptop.folder), "hook_event_name": event, "source": "startup"}
+        ran = subprocess.run(
+            [handler["command"], *handler["args"]],
+            input=json.dumps({**document, "prompt": "When do we deploy?"}).encode(),
+            env=laptop.env,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (0, b"")
+        said[event] = ran.stdout
+
+    # Or nothing, where this machine is too busy for the time that a hook has.
+    assert b"We deploy on Fridays" in (said["SessionStart"] or b"We deploy on Fridays")
 
 
 def test_every_agent_gets_its_own_form_and_all_of_it_can_be_taken_back(laptop: Machine) -> None:

@@ -6,6 +6,7 @@ Pure: text in, nodes with offsets out. `jsonc` edits by them.
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from memory_cli.setup.faults import FaultError
@@ -66,8 +67,9 @@ class Document:
     comments: tuple[Comment, ...]
 
 
+@lru_cache(maxsize=2)  # an edit asks for one text several times, and Claude Code's own file may have megabytes
 def parse(text: str) -> Document:
-    """Raises FaultError."""
+    """Its values are shared: nobody changes them. Raises FaultError."""
     parser = _Parser(text)
     parser.skip()
     root = parser.value(0)

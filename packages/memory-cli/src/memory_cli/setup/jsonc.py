@@ -6,6 +6,7 @@ brackets is not kept.
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 
 from memory_cli.setup.faults import ShapeError
 from memory_cli.setup.jsonc_parser import Child, Document, Node, Value, parse
@@ -113,7 +114,7 @@ def _inserted(document: Document, holder: Node, key: str | None, value: Value) -
 
 def _without(document: Document, holder: Node, child: Child) -> str:
     text, children = document.text, holder.children or ()
-    before = children[children.index(child) - 1] if child is not children[0] else None
+    before = next((earlier for earlier, one in pairwise(children) if one is child), None)
     start = _white_before(text, child.start)
     cuts = [(start, child.end)]
     if child.comma is not None:

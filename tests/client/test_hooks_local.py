@@ -135,6 +135,14 @@ def test_where_none_runs_nothing_of_a_session_is_lost(home: Path, environ: dict[
     assert "Fridays" in json.dumps(session)
 
 
+def test_a_data_directory_may_be_named_from_where_the_agent_is(home: Path, environ: dict[str, str]) -> None:
+    """What the hook leaves behind works on the same one."""
+    hook(STOP, {**environ, "MEMORY_DATA_DIR": "data"}, cwd=home)
+
+    running(home)
+    until(lambda: Outbox(str(home / "data"), "local").empty())
+
+
 def test_one_that_was_killed_in_between_is_replaced(home: Path, environ: dict[str, str]) -> None:
     """A restart in the middle of a session: the hooks of before and after belong to one session."""
     first = remember(home, "We deploy on Fridays")

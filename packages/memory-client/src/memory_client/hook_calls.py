@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memory_client.outbox import Entry
     from memory_client.target import Target
 
-AGENT = f"memory-client/{__version__}"
+_AGENT = {"User-Agent": f"memory-client/{__version__}"}
 _LOOK_AGAIN_S = 0.02
 _TURN_WAIT_S = 0.2  # how long for another process that is delivering
 _TIME_FOR_OTHERS_S = 0.3
@@ -31,26 +31,21 @@ DONE, FAILED, AWAY = "done", "failed", "away"
 
 
 class Outcome:
-    """`kind` is DONE, FAILED (to send it again would be of no use) or AWAY. `why` is for people, `text` for the agent.
+    """`kind` is DONE, FAILED (to send it again is of no use) or AWAY. `why` is for people, `text` for the agent."""
 
-    `heard`: the server, or whoever delivers to it just now, has been heard.
-    """
+    __slots__ = ("kind", "text", "why")
 
-    __slots__ = ("heard", "kind", "text", "why")
-
-    def __init__(self, kind: str, why: str, *, text: str = "", heard: bool = True) -> None:
+    def __init__(self, kind: str, why: str, *, text: str = "") -> None:
         self.kind = kind
         self.why = why
         self.text = text
-        self.heard = heard
 
 
 class Background:
     """Starts or replaces the local server, then delivers what waits: in a process that the hook leaves behind."""
 
-    def __init__(self, data_dir: str) -> None:
+    def __init__(self) -> None:
         self.begun = False
-        self._data_dir = data_dir
 
     def begin(self) -> None:
         if self.begun or not sys.executable:
@@ -66,7 +61,6 @@ class Background:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            cwd=self._data_dir if os.path.isdir(self._data_dir) else os.sep,
             start_new_session=True,
             creationflags=detached,
         )
@@ -83,7 +77,7 @@ def ask(target: "Target", request: "Request", background: Background, *, until: 
 def _ask_local(target: "Target", request: "Request", body: bytes, background: Background, until: float) -> Outcome:
     """Whatever server runs is asked. A session that starts waits for one that is only now starting."""
     asked = ""
-    outcome = Outcome(AWAY, "the local memory server is starting", heard=False)
+    outcome = Outcome(AWAY, "the local memory server is starting")
     while True:
         endpoint = local.find(target.data_dir)
         if endpoint is None or (request.starts and local.is_newer(__version__, endpoint.version)):
@@ -98,14 +92,14 @@ def _ask_local(target: "Target", request: "Request", body: bytes, background: Ba
 
 
 def _asked(url: str, key: str | None, target: "Target", path: str, body: bytes, until: float) -> Outcome:
-    headers = {**headers_of(target), **({} if key is None else {"X-API-Key": key})}
+    headers = {**_AGENT, **_headers(target), **({} if key is None else {"X-API-Key": key})}
     left_s = max(0.01, until - time.monotonic())
     try:
         transport = Transport(url, headers=headers, proxy=target.proxy)
         with transport.request("POST", path, body=body, timeout_s=left_s) as answer:
             status, said, kinds = answer.status, answer.read(), answer.headers
     except ClientError as error:
-        return Outcome(AWAY, str(error), heard=False)
+        return Outcome(AWAY, str(error))
     document = _document(said)
     text = document.get("text")
     if status == 200 and isinstance(text, str):
@@ -124,7 +118,7 @@ def deliver(courier: "Courier", entry: "Entry") -> Outcome:
     try:
         found = courier.deliver(entry, turn_within_s=_TURN_WAIT_S, within_s=_TIME_FOR_OTHERS_S)
     except ClientError as error:
-        return Outcome(AWAY, str(error), heard=False)
+        return Outcome(AWAY, str(error))
     if found.kind == DELIVERED:
         return Outcome(DONE, "delivered")
     if found.kind == LATER and not found.no_key:
@@ -136,12 +130,11 @@ def entry_of(target: "Target", request: "Request") -> "Entry":
     from memory_client.outbox import HOOK_VERB, written
 
     body = json.dumps(request.body, ensure_ascii=False).encode("utf-8", "replace")
-    return written(HOOK_VERB + request.event, "POST", request.path, headers_of(target), body)
+    return written(HOOK_VERB + request.event, "POST", request.path, _headers(target), body)
 
 
-def headers_of(target: "Target") -> dict[str, str]:
-    kinds = {"Accept": "application/json", "Content-Type": "application/json", "User-Agent": AGENT}
-    return {**kinds, **target.identity_headers()}
+def _headers(target: "Target") -> dict[str, str]:
+    return {"Accept": "application/json", "Content-Type": "application/json", **target.identity_headers()}
 
 
 def something_waits(target: "Target") -> bool:

@@ -40,7 +40,7 @@ def _check(target: Target, mode: str, directory: str | None, write: "Callable[[s
     project = "no project" if target.project is None else f"project {target.project.id} ({target.project.why})"
     write(f"Server: {server}. Machine: {target.client_id}. Directory: {project}.\n")
 
-    background = Background(target.data_dir)
+    background = Background()
     start = _request("SessionStart", {"source": "startup"}, mode, directory)
     asked, took_ms = _timed(lambda: hook_calls.ask(target, start, background, until=time.monotonic() + _PATIENCE_S))
     if asked.kind != DONE:

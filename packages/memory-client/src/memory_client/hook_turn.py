@@ -26,7 +26,7 @@ def serve(
 ) -> str:  # fmt: skip
     """What came of it, in a sentence. `tell` takes the line for the agent. Raises SettingError."""
     target = resolve_target(environ, directory=directory)
-    background = Background(target.data_dir)
+    background = Background()
     if request.writes:
         return _write(target, request, background, until - _TO_KEEP_S)
     return _ask(target, request, background, until - _TO_PRINT_S, tell)
@@ -50,15 +50,15 @@ def _write(target: Target, request: "Request", background: Background, until: fl
 
     courier = Courier(target, version=__version__, starting=False)
     entry = hook_calls.entry_of(target, request)
-    outcome = _within(until, lambda: hook_calls.deliver(courier, entry)) or Outcome(AWAY, _LATE, heard=False)
+    outcome = _within(until, lambda: hook_calls.deliver(courier, entry)) or Outcome(AWAY, _LATE)
     if outcome.kind != AWAY:
         return outcome.why
     try:  # it may be on its way all the same: its key lets the server do it once
         kept = courier.keep(entry, outcome.why)
     except OutboxError as error:
         return str(error)
-    if outcome.heard or target.url is None:
-        background.begin()
+    if target.url is None:
+        background.begin()  # elsewhere, whoever next hears the server delivers
     return str(kept)
 
 
@@ -72,7 +72,7 @@ def _within(until: float, call: "Callable[[], Outcome]") -> Outcome | None:
             outcomes.append(call())
         except Exception as error:  # noqa: BLE001 - whoever waits must be told, whatever it was
             kind = AWAY if isinstance(error, ClientError) else FAILED
-            outcomes.append(Outcome(kind, str(error) or type(error).__name__, heard=False))
+            outcomes.append(Outcome(kind, str(error) or type(error).__name__))
         finally:
             finished.set()
 

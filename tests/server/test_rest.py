@@ -138,6 +138,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence_that_helps(
     [
         ("limit=many", "limit: expected a whole number, got text"),
         ("limit=201", "limit is 201; it goes from 1 to 200"),
+        ("limit=5&limit=", "limit is given more than once"),
         ("projekt_id=x", "'projekt_id' is not a parameter; did you mean 'project_id'?"),
         ("memory_type=idea", "memory_type is 'idea'; it must be one of fact"),
         ("created_after=yesterday", "created_after: invalid RFC3339 encoded datetime"),

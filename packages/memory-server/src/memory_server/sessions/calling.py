@@ -121,7 +121,8 @@ class CallerSessions(Reaching):
         at, reason = self._at(by), how.reason and self._vetted(how.reason)
         async with self._service.turn(row.session_id):
             row = await self._service.journal(lambda book: book.one(row.session_id))
-            if row.ended_at is None and at + _SLACK >= row.last_seen_at:  # else it was opened again meanwhile
+            was_seen_since = bool(by.ago_s) and at + _SLACK < row.last_seen_at
+            if row.ended_at is None and not was_seen_since:
                 row = await self._service.journal(lambda book: book.end(row.session_id, at, reason))
             row = await extract(self._service.journal, self._memories, row, by)
         return await self._answer(row)

@@ -283,7 +283,7 @@ tell() { # the key of before
 
 On each machine with an agent, with a name of its own in place of laptop:
 
-  claude mcp add memory --scope user --env MEMORY_SERVER=$server --env MEMORY_API_KEY=$shown --env MEMORY_CLIENT_ID=laptop -- memory-client
+  claude-memory setup claude-code --server $server --client-id laptop   # which asks for the key
 
 or, with nothing installed there:
 

@@ -136,7 +136,7 @@ say_how_to_connect() {
     fi
     say
     say "On each laptop, with memory-client and claude-memory installed (scripts/install-client.sh):"
-    say "  claude mcp add memory --scope user --env MEMORY_SERVER=$url --env MEMORY_API_KEY=$shown -- memory-client"
+    say "  claude-memory setup claude-code --server $url   # which asks for the key; codex, cursor, … likewise"
     say "  export MEMORY_SERVER=$url MEMORY_API_KEY=$shown"
     say
     say "Here: claude-memory-admin stats; systemctl status $name; journalctl -u $name"

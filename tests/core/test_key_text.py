@@ -46,9 +46,10 @@ def test_a_client_is_told_its_name_where_the_key_is_bound_to_it() -> None:
     bound = client_lines("https://memory.lan", "cmk_x", "the laptop")
     free = client_lines("https://memory.lan", "cmk_x")
 
-    assert bound.count("'MEMORY_CLIENT_ID=the laptop'") == 2
+    assert "'MEMORY_CLIENT_ID=the laptop'" in bound
+    assert "--client-id 'the laptop'" in bound
     assert "MEMORY_CLIENT_ID" not in free
-    shell, bridge, http = free.splitlines()
+    shell, setup, http = free.splitlines()
     assert shell == "export MEMORY_SERVER=https://memory.lan MEMORY_API_KEY=cmk_x"
-    assert bridge.endswith(" --env MEMORY_SERVER=https://memory.lan --env MEMORY_API_KEY=cmk_x -- memory-client")
+    assert setup == "claude-memory setup claude-code --server https://memory.lan"
     assert http.endswith(" --transport http https://memory.lan/mcp --header 'Authorization: Bearer cmk_x'")

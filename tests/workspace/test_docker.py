@@ -175,7 +175,7 @@ def test_with_tls_clients_are_told_the_name() -> None:
     said = dry_run("--tls", "memory.example.org").stdout
 
     assert "-f compose.yaml -f compose.tls.yaml up -d" in said
-    assert "claude mcp add memory --scope user --env MEMORY_SERVER=https://memory.example.org --env " in said
+    assert "claude-memory setup claude-code --server https://memory.example.org " in said
     assert "export MEMORY_SERVER=https://memory.example.org " in said
 
 

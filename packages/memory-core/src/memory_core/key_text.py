@@ -27,17 +27,20 @@ def is_key(text: str) -> bool:
 
 
 def client_lines(url: str, key: str, client_id: str | None = None) -> str:
-    """What to paste on the machine that uses the key: for a shell, and for Claude Code, by either of two ways."""
+    """What to paste on the machine that uses the key: for a shell, for agents, and for Claude Code without a client.
+
+    The second line asks for the key, which so stands in no history of a shell and in no agent's file.
+    """
     settings = {"MEMORY_SERVER": url, "MEMORY_API_KEY": key}
     if client_id is not None:  # else the machine would name itself by its host name, and be refused
         settings["MEMORY_CLIENT_ID"] = client_id
     given = [shlex.quote(f"{name}={value}") for name, value in settings.items()]
-    environment = " ".join(f"--env {pair}" for pair in given)
+    named = "" if client_id is None else f" --client-id {shlex.quote(client_id)}"
     header = shlex.quote(f"Authorization: Bearer {key}")
     return "\n".join(
         [
             f"export {' '.join(given)}",
-            f"claude mcp add memory --scope user {environment} -- memory-client",
+            f"claude-memory setup claude-code --server {shlex.quote(url)}{named}",
             f"claude mcp add memory --scope user --transport http {shlex.quote(url + '/mcp')} --header {header}",
         ]
     )

@@ -113,6 +113,24 @@ async def test_notes_are_forgotten_after_a_month_and_the_memory_is_not(place: Pl
     assert (await place.memories.get(session.memory_id)).session_id == SESSION
 
 
+async def test_a_session_that_goes_on_after_its_notes_were_forgotten_keeps_what_was_decided(place: Place) -> None:
+    await place.sessions.note(SESSION, TURN)
+    await place.upkeep(2 * HOUR)
+    await place.upkeep(40 * DAY)
+
+    await place.sessions.note(SESSION, SessionNote(kind=NoteKind.TURN, text=said.SMALL_TALK_ONLY))
+    polite = await place.sessions.end(SESSION, SessionEnd())
+    assert (polite.summary or "").startswith("The API now listens on port 9000")
+
+    await place.sessions.note(SESSION, SessionNote(kind=NoteKind.TURN, text=said.ANSWER))
+    session = await place.sessions.end(SESSION, SessionEnd())
+
+    assert [line.partition(",")[0] for line in session.decisions] == [
+        "We decided to keep PORT as an override",
+        "The export writes Parquet: we will use Parquet rather than CSV",
+    ]
+
+
 async def test_what_is_not_in_a_memory_yet_is_not_forgotten_before_it_is(place: Place) -> None:
     """A server that was off for months finds it when it starts."""
     await place.sessions.note(SESSION, TURN)

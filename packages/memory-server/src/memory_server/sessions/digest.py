@@ -14,6 +14,7 @@ from memory_server.sessions.prose import Passage, labelled, passages, sentences,
 from memory_server.sessions.terms import topics, unquoted, words
 from memory_server.sessions.wording import Under, under
 
+NOTHING = SessionSummary()
 SENTENCE_CHARS = 300
 SUMMARY_SENTENCES = 3
 MAX_DECISIONS = 8
@@ -41,14 +42,17 @@ class Sentence(NamedTuple):
     order: tuple[int, int, int]
 
 
-def digest(notes: Sequence[Note], *, title: str | None) -> SessionSummary:
-    """Empty where nothing in `notes` says something. `title` is what was asked."""
+def digest(notes: Sequence[Note], *, title: str | None, before: SessionSummary = NOTHING) -> SessionSummary:
+    """Empty where nothing in `notes` says something. `title` is what was asked.
+
+    `before` was found before, maybe in notes that are forgotten by now.
+    """
     said = [one for age, note in enumerate(reversed(notes)) for one in _said(note, age)]
     recent = _since_compaction(notes)
     latest = [one for one in said if one.age < min(recent, _LATEST)]
-    decisions = _decisions(sorted(said, key=_chronological))
+    decisions = _decisions(sorted(said, key=_chronological), before.decisions)
     return SessionSummary(
-        summary=_summary(latest, title, avoiding=decisions),
+        summary=_summary(latest, title, avoiding=decisions) or before.summary,
         decisions=decisions,
         open_questions=_open(sorted(latest, key=_chronological)),
         topics=topics([note.text for note in notes], title or ""),
@@ -77,8 +81,8 @@ def _chronological(one: Said) -> tuple[int, int]:
     return -one.age, one.place
 
 
-def _decisions(said: Sequence[Said]) -> tuple[str, ...]:
-    found: list[str] = []
+def _decisions(said: Sequence[Said], decided: Sequence[str]) -> tuple[str, ...]:
+    found = list(decided)
     for one in said:
         if one.under is Under.DECISIONS:
             found.append(one.text)

@@ -34,13 +34,14 @@ async def extract(journal: InJournal, memories: Memories, row: Row, by: By) -> R
     """What was noted becomes the memory of its session, unless somebody else has written that, or threw it away."""
     if not row.has_news or row.noted_at is None:
         return row
-    until = row.noted_at
+    until, before = row.noted_at, SessionSummary()
     if row.memory_id is not None:
         memory = await memory_of(memories, row)
         if row.written_by is Author.AGENT or memory is None or _said(memory) != row.written:
             return await journal(lambda book: book.known_until(row.session_id, until))
+        before = session_text.read(memory.content)
     notes = await journal(lambda book: book.notes(row.session_id))
-    summary = await asyncio.to_thread(_digested, notes, row.title)
+    summary = await asyncio.to_thread(_digested, notes, row.title, before)
     if summary.is_empty:
         return await journal(lambda book: book.known_until(row.session_id, until))
     return await write(journal, memories, row, summary, Author.EXTRACT, by)
@@ -102,10 +103,10 @@ def _with(row: Row, memory: Memory | None) -> Session:
     )
 
 
-def _digested(notes: Sequence[Note], title: str | None) -> SessionSummary:
+def _digested(notes: Sequence[Note], title: str | None, before: SessionSummary) -> SessionSummary:
     from memory_server.sessions.digest import digest  # its patterns take a start 60 ms
 
-    return digest(notes, title=title)
+    return digest(notes, title=title, before=before)
 
 
 def _said(memory: Memory) -> bytes:

@@ -181,8 +181,10 @@ async def test_what_was_told_is_listed_with_its_reason_and_survives_a_restart(tm
         assert (await told(http, "prompt", prompt="Which port does the API listen on?"))["text"] == ""
 
 
-async def test_the_title_is_the_beginning_of_the_first_prompt(http: httpx.AsyncClient) -> None:
+async def test_the_title_is_the_beginning_of_the_first_prompt_that_says_something(http: httpx.AsyncClient) -> None:
     await told(http, "start")
+    for order in ("continue, please", "/clear", "yes"):
+        await told(http, "prompt", prompt=order)
     await told(http, "prompt", prompt=f"<context>x</context> Move the API\nto another port, {'please ' * 40}")
     await told(http, "prompt", prompt="Something else")
 

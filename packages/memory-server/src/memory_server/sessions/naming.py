@@ -10,7 +10,14 @@ from memory_server.sessions.entries import Row
 
 MAX_ID_CHARS = 200
 TITLE_CHARS = 120
+_FEW_WORDS = 3
 _TAG = re.compile(r"</?[a-z][\w-]{0,40}>")
+
+
+def subject_of(prompt: str) -> str:
+    """Empty for a command or a mere order, such as "go on", which names no session: the next prompt may."""
+    is_short = prompt.isascii() and len(prompt.split()) < _FEW_WORDS
+    return "" if is_short or prompt.lstrip().startswith(("/", "!")) else prompt
 
 
 def title_of(text: str) -> str | None:

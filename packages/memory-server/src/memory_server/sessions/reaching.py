@@ -15,7 +15,7 @@ from memory_core.types import SecretPolicy
 from memory_server.auth import Caller
 from memory_server.sessions.asking import SHORT_ID
 from memory_server.sessions.entries import Row, Seen
-from memory_server.sessions.naming import checked, title_of, unknown
+from memory_server.sessions.naming import checked, subject_of, title_of, unknown
 
 if TYPE_CHECKING:
     from memory_server.sessions.service import SessionService
@@ -77,7 +77,7 @@ class Reaching:
             client_id=self._claims.client_id,
             agent=agent and self._vetted(agent),
             directory=directory and self._vetted(directory),
-            title=title_of(self._vetted(title or (prompt if self._service.notes else None) or "")),
+            title=title_of(self._vetted(title or (subject_of(prompt) if prompt and self._service.notes else ""))),
         )
 
     def _at(self, by: By) -> datetime:

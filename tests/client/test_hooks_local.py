@@ -12,7 +12,7 @@ from memory_client import __version__, local
 from memory_client.outbox import Outbox
 from memory_client.transport import Transport
 from support.bridges import machine, no_server_left
-from support.hooked import SESSION, TEXT, event, hook, session_server, told
+from support.hooked import SESSION, TEXT, event, hook, nothing_left_behind, session_server, told
 from support.servers import running_server
 from support.sockets import listening, says
 
@@ -26,7 +26,7 @@ _WAIT_S = 60.0
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     home = tmp_path / "laptop"
-    with no_server_left(home / "data"):
+    with no_server_left(home / "data"), nothing_left_behind(home / "data"):
         yield home
 
 
@@ -100,7 +100,6 @@ def test_one_that_does_not_answer_is_given_up_and_nothing_is_lost(home: Path, en
             assert (done.code, done.out, done.err) == (0, "", "")
 
         assert len(Outbox(str(home / "data"), "local").waiting()) == 2
-        Path(home / "data" / "server.json").unlink()
 
 
 def test_where_none_runs_a_start_of_a_session_starts_it(home: Path, environ: dict[str, str]) -> None:
@@ -137,10 +136,11 @@ def test_where_none_runs_nothing_of_a_session_is_lost(home: Path, environ: dict[
 
 def test_a_data_directory_may_be_named_from_where_the_agent_is(home: Path, environ: dict[str, str]) -> None:
     """What the hook leaves behind works on the same one."""
-    hook(STOP, {**environ, "MEMORY_DATA_DIR": "data"}, cwd=home)
+    with nothing_left_behind(Path("data")):
+        hook(STOP, {**environ, "MEMORY_DATA_DIR": "data"}, cwd=home)
 
-    running(home)
-    until(lambda: Outbox(str(home / "data"), "local").empty())
+    assert running(home)
+    assert Outbox(str(home / "data"), "local").empty()
 
 
 def test_one_that_was_killed_in_between_is_replaced(home: Path, environ: dict[str, str]) -> None:

@@ -179,6 +179,27 @@ def hook(
     return Done(process.returncode, out.decode(), err.decode(), time.monotonic() - started)
 
 
+@contextlib.contextmanager
+def nothing_left_behind(data_dir: Path) -> Iterator[None]:
+    """What hooks have begun for `data_dir` has ended afterwards: it may be starting a server while the test goes on."""
+    try:
+        yield
+    finally:
+        deadline = time.monotonic() + 60
+        while any(_is_behind(process, data_dir) for process in Path("/proc").glob("[0-9]*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+def _is_behind(process: Path, data_dir: Path) -> bool:
+    try:
+        if not (process / "cmdline").read_bytes().endswith(b"\0hook\0--background\0"):
+            return False
+        return f"MEMORY_DATA_DIR={data_dir}".encode() in (process / "environ").read_bytes().split(b"\0")
+    except OSError:  # it has just ended
+        return False
+
+
 def event(name: str, **fields: object) -> dict[str, object]:
     """What Claude Code sends with every event, and `fields`."""
     common = {"session_id": SESSION, "transcript_path": "/home/u/.claude/projects/shop/t.jsonl", "cwd": "/home/u/shop"}

@@ -193,7 +193,8 @@ async def test_a_reranker_changes_the_order_of_hybrid_search_and_not_of_keyword_
         assert await found(service, SearchMode.KEYWORD) == [NEAR, RIGHT]
 
 
-async def test_the_context_for_a_prompt_is_in_its_order_too(tmp_path: Path) -> None:
+async def test_a_prompt_does_not_wait_for_it(tmp_path: Path) -> None:
+    """Reading twenty texts takes longer than a prompt may be held up."""
     query = ContextQuery(query="when is the release", global_search=True)
     async with opened(tmp_path, None) as service:
         await service.search(SearchQuery(query="waits until both have vectors", global_search=True))
@@ -203,8 +204,7 @@ async def test_the_context_for_a_prompt_is_in_its_order_too(tmp_path: Path) -> N
         await service.search(SearchQuery(query="waits until both have vectors", global_search=True))
         after = [memory.content for memory in (await service.context(query)).memories]
 
-    assert sorted(before) == sorted(after), "what is relevant does not depend on it"
-    assert (before[0], after[0]) == (NEAR, RIGHT)
+    assert before == after == [NEAR]
 
 
 async def test_search_goes_on_while_it_loads(tmp_path: Path) -> None:

@@ -30,21 +30,20 @@ _ASKS_FOR_A_RULE = re.compile(
 ORDERS = frozenset(
     term
     for word in """
-    add again agent ahead allez alright answer apply approach approve bitte branch bring bug build bump
-    change changelog check ci class clean code comment commit compile continue continuer correct correctly
-    create d'accord danke dataclass debug delete describe diff different do docs docstring document done dont
-    draft edit entry error errors everything example execute explain fail failing fails fertig file files find
-    fine finish fix fixed follow format function generate get give go going good got great gut handle handling
-    happen help hint hints hmm hold idea implement import imports improve issue it its ja jawohl job just keep
-    kind know last later left let lets lgtm like line lines lint linter list log logging logs look looks mach
-    machen main make maybe merci merge method mistake module more move my name need nein new next nice nochmal
-    non nope now ok okay one open option oui output part pass passes perfect plan please print problem
-    proceed project pull push put question read readme ready rebase red redo refactor release remove rename
-    repeat replace request rerun reset resolve restart result retry revert review rewrite say says right run script see
-    set shorter should show si simple simpler simplify skip something sorry sound sounds split squash start
-    still stop style suggest summarise summarize sure take test tell tests thank thanks that thing things think this
-    tidy todo too try turn two type types understand undo unused update use using vale variable version wait
-    want way weird weiter well work working works write wrong yeah yep yes
+    add again agent ahead allez alright answer apply approach approve bitte bring build bump change changelog
+    check ci class clean code comment commit compile continue continuer correct correctly create d'accord danke
+    dataclass debug delete describe diff different do docs docstring document done dont draft edit entry error
+    errors everything example execute explain fail failing fails fertig file files find fine finish fix fixed
+    follow function generate get give go going good got great gut handle handling happen help hint hints hmm
+    hold idea implement import imports improve issue it its ja jawohl job just keep kind know last later left
+    let lets lgtm like line lines lint linter list log logging logs look looks mach machen main make maybe merci
+    merge method mistake more move my name need nein new next nice nochmal non nope now ok okay one open oui
+    output part pass passes perfect plan please print problem proceed pull push put question read readme ready
+    rebase red redo refactor remove rename repeat replace request rerun reset resolve restart result retry
+    revert review rewrite right run say says script see set shorter should show si simple simpler simplify skip
+    something sorry sound sounds split squash start still stop suggest summarise summarize sure take tell test
+    tests thank thanks that thing things think this tidy todo too try turn two type types understand undo unused
+    update use using vale variable wait want way weird weiter well work working works write wrong yeah yep yes
     好的 继续 可以 谢谢 はい お願いします 続けて 네 계속
     """.split()  # noqa: SIM905  a list would fill a screen
     for term in terms(word)

@@ -360,6 +360,26 @@ async def test_sessions_are_listed_the_latest_first_page_by_page(http: httpx.Asy
     assert (await http.get("/sessions", params={"client_id": "desk"})).json()["count"] == 0
 
 
+async def test_a_list_shows_what_each_came_to_as_its_memory_says_it_now(http: httpx.AsyncClient) -> None:
+    memories = []
+    for number in range(5):
+        await note(http, f"The door number {number} was painted.", session=f"session-{number}")
+        memories.append((await end(http, f"session-{number}"))["memory_id"])
+    await http.patch(f"/memories/{memories[1]}", json={"content": "Edited"})
+    await http.delete(f"/memories/{memories[3]}")
+
+    listed = (await http.get("/sessions")).json()["sessions"]
+
+    assert [session["summary"] for session in listed] == [
+        "The door number 4 was painted.",
+        None,
+        "The door number 2 was painted.",
+        "Edited",
+        "The door number 0 was painted.",
+    ]
+    assert listed == [(await http.get(f"/sessions/{session['session_id']}")).json() for session in listed]
+
+
 async def test_a_session_is_named_by_the_beginning_of_its_id_if_that_is_one_session(http: httpx.AsyncClient) -> None:
     for session in (SESSION, SESSION.replace("8888", "9999"), "abc"):
         await told(http, "start", session)

@@ -309,6 +309,17 @@ async def test_a_session_that_goes_on_after_its_end_is_open_again(http: httpx.As
     assert (session["status"], session["ended_at"], session["end_reason"]) == ("open", None, None)
 
 
+async def test_a_note_that_the_end_has_overtaken_is_in_the_summary(http: httpx.AsyncClient) -> None:
+    """Agents run the hook that brings it in the background, and may end meanwhile."""
+    await told(http, "start")
+    await end(http, reason="other")
+
+    noted = await note(http, "The exporter waits for the lock now. We decided to keep the old format for a year.")
+
+    assert noted["status"] == "ended"
+    assert "keep the old format" in noted["decisions"][0]
+
+
 async def test_an_end_that_comes_late_does_not_close_what_was_opened_again(http: httpx.AsyncClient) -> None:
     await note(http, said.PORT_MOVED)
 

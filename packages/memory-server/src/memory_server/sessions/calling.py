@@ -101,7 +101,7 @@ class CallerSessions(Reaching):
         )
         async with self._service.turn(session_id):
             row = await self._service.journal(lambda book: book.note(seen, noted, self._may_change))
-            if note.kind is NoteKind.COMPACTION:
+            if note.kind is NoteKind.COMPACTION or row.ended_at is not None:
                 row = await extract(self._service.journal, self._memories, row, by)
         return await self._answer(row)
 

@@ -25,6 +25,8 @@ MAX_NOTES = 200
 MAX_SHOWN = 1_000
 KEEP_NOTES = timedelta(days=30)
 KEEP_SESSIONS = timedelta(days=400)
+OVERTAKEN = timedelta(seconds=10)
+"""A note that comes so soon after the end was said before it: agents do not wait for the hook that brings it."""
 
 
 class Journal:
@@ -76,7 +78,7 @@ class Journal:
             if known is not None and connection.execute(_IS_NOTED, values).fetchone():
                 check(known)
                 return known
-            _seen(connection, seen, check)
+            _seen(connection, seen, check, opens_after=seen.at - OVERTAKEN)
             connection.execute(sql.NOTE, values)
             connection.execute(sql.NOTED, values)
             connection.execute(sql.FORGET_NOTES_BEYOND, {"session_id": seen.session_id, "most": MAX_NOTES})
@@ -209,9 +211,10 @@ class Journal:
 _IS_NOTED = "SELECT 1 FROM notes WHERE session_id = :session_id AND digest = :digest"
 
 
-def _seen(connection: sqlite3.Connection, seen: Seen, check: Check) -> Row:
+def _seen(connection: sqlite3.Connection, seen: Seen, check: Check, *, opens_after: datetime | None = None) -> Row:
+    """It is open again if it ended before `opens_after`; null: before it is seen now."""
     known = _found(connection, seen.session_id)
-    values = asdict(seen) | {"at": microseconds(seen.at)}
+    values = asdict(seen) | {"at": microseconds(seen.at), "opens_after": microseconds(opens_after or seen.at)}
     if known is not None:
         check(known)
         connection.execute(sql.GO_ON, values)

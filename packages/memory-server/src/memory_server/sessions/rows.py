@@ -33,8 +33,8 @@ GO_ON = """
         agent = ifnull(:agent, agent),
         directory = ifnull(:directory, directory),
         title = ifnull(title, :title),
-        ended_at = CASE WHEN ended_at < :at THEN NULL ELSE ended_at END,
-        end_reason = CASE WHEN ended_at < :at THEN NULL ELSE end_reason END
+        ended_at = CASE WHEN ended_at < :opens_after THEN NULL ELSE ended_at END,
+        end_reason = CASE WHEN ended_at < :opens_after THEN NULL ELSE end_reason END
     WHERE session_id = :session_id
 """
 PAGE = f"""

@@ -516,8 +516,10 @@ async def test_a_damaged_journal_says_so_and_nothing_else_suffers(tmp_path: Path
         http.headers.update(LAPTOP)
         await keep(http, "The API listens on port 8000")
 
-        refused = await http.post(f"/sessions/{SESSION}/context", json={})
+        begun = await told(http, "start")
+        refused = await http.post(f"/sessions/{SESSION}/context", json={"occasion": "prompt", "prompt": "which port?"})
 
+        assert "port 8000" in begun["text"], "what is in memory is told all the same"
         assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
         assert "no memory is in it: move it away" in refused.json()["detail"]
         assert (await http.get("/context")).json()["has_context"]
@@ -548,7 +550,7 @@ async def test_a_journal_that_is_locked_by_another_program_says_so(tmp_path: Pat
         other = sqlite3.connect(tmp_path / "sessions.sqlite", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
 
-        refused = await http.post(f"/sessions/{SESSION}/context", json={})
+        refused = await http.post(f"/sessions/{SESSION}/notes", json={"kind": "turn", "text": "Moved the port."})
         other.close()
 
         assert refused.status_code == 503

@@ -9,9 +9,10 @@ from msgspec import UNSET, structs
 
 from memory_core.changes import ANYONE, By
 from memory_core.engine.telling import estimate_tokens
-from memory_core.errors import InvalidError, NotFoundError
+from memory_core.errors import InvalidError, NotFoundError, StorageFullError, UnavailableError
 from memory_core.places import Place
 from memory_core.sessions import (
+    BUDGETS,
     Author,
     ContextRequest,
     NewSession,
@@ -27,6 +28,7 @@ from memory_core.sessions import (
     Shown,
     ShownList,
 )
+from memory_core.types import ContextQuery
 from memory_server.sessions.asking import (
     EVERYTHING,
     GOES_ON,
@@ -37,7 +39,7 @@ from memory_server.sessions.asking import (
     shown_of,
 )
 from memory_server.sessions.entries import Asked, Noted, Row
-from memory_server.sessions.naming import cursor, place
+from memory_server.sessions.naming import checked, cursor, place
 from memory_server.sessions.reaching import NAMED, Reaching
 from memory_server.sessions.summing import extract, session_of, sessions_of, write
 
@@ -48,6 +50,23 @@ class CallerSessions(Reaching):
     """Those of `memory_core.sessions.Sessions`, and `forget`."""
 
     async def context(self, session_id: str, asked: ContextRequest) -> SessionContext:
+        try:
+            return await self._context(session_id, asked)
+        except (StorageFullError, UnavailableError):
+            if asked.occasion is Occasion.PROMPT:  # each would be told the same
+                raise
+            return await self._without_journal(session_id, asked)
+
+    async def _without_journal(self, session_id: str, asked: ContextRequest) -> SessionContext:
+        """A full disk or a damaged journal is no reason to go without memory. `doctor` says what is wrong."""
+        project_id = self._within(self._claims.project_id)
+        budget = asked.max_tokens or BUDGETS[asked.occasion]
+        context = await self._memories.context(ContextQuery(project_id=project_id, max_tokens=budget))
+        return SessionContext(
+            session_id=checked(session_id), project_id=project_id, text=context.summary, tokens=context.tokens
+        )
+
+    async def _context(self, session_id: str, asked: ContextRequest) -> SessionContext:
         seen = self._seen(session_id, self._by, agent=asked.agent, directory=asked.directory, prompt=asked.prompt)
         async with self._service.turn(session_id):
             row = self._named(await self._service.journal(lambda book: book.seen(seen, self._may_change)))

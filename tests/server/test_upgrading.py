@@ -30,10 +30,10 @@ def older_store(folder: Path, *contents: str) -> Path:
         for number, content in enumerate(contents):  # as a program of that schema wrote it
             memory_id = f"{number:032x}"
             values = f"'{memory_id}', '{content}', 'fact', [], 0.7, 0.7, now()::TIMESTAMP, now()::TIMESTAMP"
+            values += f", now()::TIMESTAMP, 'create', 1, {number + 1}, 0, ''::BLOB, 0"
             columns = "id, content, memory_type, tags, certainty_score, quality_score, created_at, updated_at"
-            connection.execute(
-                f"INSERT INTO memories ({columns}, doc, dl, terms_digest) VALUES ({values}, {number + 1}, 0, ''::BLOB)"
-            )
+            columns += ", changed_at, action, revision, doc, dl, terms_digest, content_digest"
+            connection.execute(f"INSERT INTO memories ({columns}) VALUES ({values})")
     return folder
 
 

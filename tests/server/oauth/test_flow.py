@@ -191,13 +191,15 @@ def test_a_grant_for_one_project_shows_nothing_of_another(browser: httpx.Client,
     assert browser.get(f"/memories/{shown}", headers=token).status_code == 200
     for answer in (
         browser.get(f"/memories/{hidden}", headers=token),
-        browser.get("/memories", params={"project_id": "acme/secret"}, headers=token),
         browser.post("/memories/search", json={"query": "plover", "global_search": True}, headers=token),
         browser.get("/export", params={"format": "jsonl"}, headers=token),
         browser.get("/models", headers=token),
     ):
         assert "north gate" not in answer.text
         assert "acme/secret" not in answer.text
+    asked = browser.get("/memories", params={"project_id": "acme/secret"}, headers=token)
+    assert (asked.status_code, asked.json()["code"]) == (403, "forbidden")
+    assert "it is limited to acme/site" in asked.json()["detail"]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/admin/grants"), ("POST", "/admin/grants/x/revoke")])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-_MOST_LOOKED_AT = 5_000
+_MOST_LOOKED_AT = 100_000
 _LONGEST_NAME = 200  # a longer one is cut there, and a checksum follows
 _FIRST_LINES = 20
 _LONGEST_LINE_BYTES = 1 << 20

@@ -42,7 +42,7 @@ check_installation() { # EXPOSURE
     ok "installs" "$code" 0
     [ "$code" = 0 ] || { echo "$said"; guest journalctl --no-pager --quiet --lines 30; exit 1; }
     holds "prints the key" "$said" "$(key)"
-    holds "prints the line for Claude Code" "$said" "--env MEMORY_API_KEY=$(key) -- memory-client"
+    holds "prints the line for agents" "$said" "claude-memory setup claude-code --server http://"
     ok "runs" "$(guest systemctl is-active "$unit")" active
     ok "starts with the machine" "$(guest systemctl is-enabled "$unit")" enabled
     ok "settings are for the service and root" "$(guest stat -c '%a %U:%G' "$etc/env")" "640 root:claude-memory"

@@ -20,6 +20,7 @@ from memory_core.types import (
     ListQuery,
     Memory,
     MemoryPatch,
+    MemoryType,
     NewMemory,
     PurgeQuery,
     SearchMode,
@@ -459,6 +460,18 @@ async def test_a_merge_makes_one_of_two_and_is_undone_as_one(memories: Memories)
     await memories.undo(UndoRequest(batch_id=settled.batch_id))
     assert await memories.get(first.id) == replace(first.memory, revision=3)
     assert (await memories.get(second.id)).superseded_by is None
+
+
+@needs("review")
+async def test_sessions_that_went_alike_are_no_duplicates(memories: Memories) -> None:
+    """Most of them do, and nobody would want to look at each pair."""
+    said = "Ran the tests of the importer. All 42 tests pass."
+    await memories.add(NewMemory(content=said, memory_type=MemoryType.SESSION))
+    statement = await memories.add(NewMemory(content="Ran the tests of the importer: all 42 tests pass"))
+    again = await memories.add(NewMemory(content=said.replace("42", "57"), memory_type=MemoryType.SESSION))
+
+    assert (statement.alike, again.alike) == ((), ())
+    assert (await memories.review(ReviewQuery())).open == 0
 
 
 # ── One request, once ──

@@ -13,7 +13,10 @@ from memory_core.engine.arriving import Arrival
 from memory_core.engine.likeness import Likeness, compare
 from memory_core.engine.ports import Candidate, QueryVector, Rows
 from memory_core.engine.searching import probe_of
-from memory_core.types import Memory, Scope
+from memory_core.types import Memory, MemoryType, Scope
+
+NEVER = MemoryType.SESSION
+"""What a session came to happened: one that went like another neither repeats nor contradicts it."""
 
 CANDIDATES = 5
 MOST = 3
@@ -28,12 +31,14 @@ class Alikes(Struct, frozen=True):
 
         Raises ModelChangedError if that is of another model than the store compares with.
         """
+        if new.memory_type is NEVER:
+            return ()
         found = self.store.candidates(probe_of(new.content, vector, CANDIDATES), Scope(project_id=new.project_id))
         noise = 0.0 if vector is None else vector.noise
         pairs = [
             (each.memory, compare(new.content, each.memory.content, cosine=each.cosine, noise=noise))
             for each in _best(found)
-            if each.memory.id != new.id
+            if each.memory.id != new.id and each.memory.memory_type is not NEVER
         ]
         return _most([_alike(memory, like) for memory, like in pairs if like is not None])
 
@@ -43,8 +48,14 @@ def with_arrived(
 ) -> tuple[Alike, ...]:
     """`found`, and what was kept since the search for it began."""
     known = {one.memory_id for one in found}
-    others = [each for each in arrived if each.memory.project_id == new.project_id and each.memory.id not in known]
-    if not others:
+    others = [
+        each
+        for each in arrived
+        if each.memory.project_id == new.project_id
+        and each.memory.id not in known
+        and each.memory.memory_type is not NEVER
+    ]
+    if not others or new.memory_type is NEVER:
         return tuple(found)
     noise = 0.0 if vector is None else vector.noise
     nearest = sorted(((_nearness(new, vector, each), each.memory) for each in others), key=lambda one: -one[0])

@@ -22,7 +22,7 @@ from memory_core.changes import (
     UndoRequest,
 )
 from memory_core.engine import ids, lexical, undoing
-from memory_core.engine.alikes import Alikes, with_arrived
+from memory_core.engine.alikes import NEVER, Alikes, with_arrived
 from memory_core.engine.arriving import Arrival
 from memory_core.engine.changing import Changes
 from memory_core.engine.embedding import EmbeddingQueue
@@ -84,7 +84,9 @@ class Writing:
         new, redacted = self._vetting.new(new)
         by = self._vetting.by(by)
         memory = self._names.memory(self._changes.born(new, ago_s=by.ago_s))
-        vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
+        vector = None
+        if memory.memory_type is not NEVER:  # else there is nothing to compare it with
+            vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
         with self._arrivals.looking() as began:
             # What is like it is not looked for in the thread that writes: all others would wait for that.
             kept = await self._threads.read_then_write(
@@ -120,6 +122,8 @@ class Writing:
         return kept
 
     def _alike(self, memory: Memory, vector: QueryVector | None) -> Found:
+        if memory.memory_type is NEVER:
+            return Found((), True)
         self._sight()  # nothing is said to be like what is over
         try:
             return Found(self._alikes.of(memory, vector), vector is not None)

@@ -70,7 +70,7 @@ def test_it_installs_and_says_what_clients_need(machine: Machine) -> None:
     key = SHOWN.search(said)
     assert key
     server = f"http://127.0.0.1:{machine.port}"
-    assert f"--env MEMORY_SERVER={server} --env MEMORY_API_KEY={key[1]} --env MEMORY_CLIENT_ID=laptop" in said
+    assert f"claude-memory setup claude-code --server {server} --client-id laptop" in said
     assert f"export MEMORY_SERVER={server} MEMORY_API_KEY={key[1]}" in said
     assert machine.settings.stat().st_mode & 0o077 == 0
     with machine.client(key[1]) as client:

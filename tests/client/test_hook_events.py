@@ -63,6 +63,7 @@ def test_an_event_of_claude_code_asks_for_context(said: dict[str, object], body:
         ),
         (event("SessionEnd", reason="prompt_input_exit"), "end", {"reason": "prompt_input_exit"}),
         (event("SessionEnd"), "end", {}),
+        (event("Stop", last_assistant_message="Done.", agent_id=None), "notes", {"kind": "turn", "text": "Done."}),
     ],
 )
 def test_an_event_of_claude_code_keeps_something(said: dict[str, object], path: str, body: dict[str, object]) -> None:

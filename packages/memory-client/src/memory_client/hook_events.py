@@ -91,7 +91,7 @@ def request_of(
     session = _name(document, "session_id") or _name(document, "conversation_id")
     if session is None:
         return "it names no session"
-    if "agent_id" in document and meaning != _SUBAGENT:
+    if document.get("agent_id") and meaning != _SUBAGENT:
         return "it is about a subagent"
     heard = said if isinstance(said, str) and said else name
     if meaning in (_START, _PROMPT, _SUBAGENT):

@@ -161,3 +161,16 @@ async def test_an_old_name_goes_on_to_work_after_a_restart(tmp_path: Path) -> No
 
     assert kept.json()["project_id"] == NEW
     assert [memory["content"] for memory in listed.json()["memories"]] == ["after", "before"]
+
+
+async def test_a_model_that_works_under_an_old_name_sees_its_own_project_as_its_own(make_app: MakeApp) -> None:
+    """A line names the project of a memory only where it is another one."""
+    http = await make_app(**OFF)
+    await http.post("/memories", json={"content": "The zebra listens on port 9001", "project_id": NEW})
+    await http.post("/projects/aliases", json={"alias": OLD, "project_id": NEW})
+
+    under_the_old = {"X-Project-ID": "github.com%2Facme%2Fold%20name"}
+    said = tool_text(await call_tool(http, "memory_search", {"query": "zebra port"}, under_the_old))
+
+    assert "port 9001" in said
+    assert NEW not in said

@@ -134,7 +134,7 @@ def create_app(
         return sessions.of(memories(request), caller_of(request), request.state.principal.projects)
 
     def desk(request: Request) -> Desk:
-        return Desk(memories(request), sessions_of(request))
+        return Desk(memories(request), sessions_of(request), service.names.meant(caller_of(request).claims.project_id))
 
     mcp = Deferred(lambda: _mcp_endpoint(desk, limits, telling, auditor, max_body_bytes=settings.max_body_bytes))
     activity = activity or Activity()

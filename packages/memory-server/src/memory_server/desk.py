@@ -7,5 +7,8 @@ from memory_core.sessions import Sessions
 
 
 class Desk(NamedTuple):
+    """`project_id` is that of the caller, under the name that it has by now."""
+
     memories: Memories
     sessions: Sessions
+    project_id: str | None

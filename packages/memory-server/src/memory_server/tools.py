@@ -66,7 +66,7 @@ async def add(desk: Desk, given: AddArguments, caller: Caller) -> str:
 
 
 async def search(desk: Desk, given: SearchArguments, caller: Caller) -> str:
-    project_id = caller.claims.project_id
+    project_id = desk.project_id
     if one := re.fullmatch(r"\s*id:\s*(\S+)\s*", given.query):
         with _telling_where_ids_are():
             memory = await desk.memories.get(bare_id("the id in query", one[1]))

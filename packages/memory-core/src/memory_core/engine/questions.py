@@ -2,7 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -27,24 +28,18 @@ def still_open(memories: Sequence[Memory]) -> list[Question]:
     One is answered by a decision of a later session, or by a later memory, that has all its words in a row.
     """
     sessions = [memory for memory in memories if memory.memory_type is MemoryType.SESSION][:ASKED]
+    asking = {session.id: session_text.read(session.content) for session in sessions}
+    since: list[tuple[datetime, str]] = []
     found: dict[str, Question] = {}
-    for session in sessions:
-        since = [_words(text) for text in _told_after(session, memories)]
-        for text in session_text.read(session.content).open_questions:
+    for memory in memories[: memories.index(sessions[-1]) + 1] if sessions else ():
+        said = asking.get(memory.id)
+        for text in said.open_questions if said else ():
             asked = _words(text)
-            if asked.strip() and asked not in found and not any(_answers(told, asked) for told in since):
-                found[asked] = Question(text, session)
+            answered = any(at > memory.updated_at and _answers(told, asked) for at, told in since)
+            if asked.strip() and asked not in found and not answered:
+                found[asked] = Question(text, memory)
+        since += [(memory.updated_at, _words(text)) for text in (said.decisions if said else (memory.content,))]
     return list(found.values())
-
-
-def _told_after(session: Memory, memories: Iterable[Memory]) -> Iterator[str]:
-    for memory in memories:
-        if memory.updated_at <= session.updated_at:
-            return
-        if memory.memory_type is MemoryType.SESSION:
-            yield from session_text.read(memory.content).decisions
-        else:
-            yield memory.content
 
 
 def _answers(told: str, asked: str) -> bool:

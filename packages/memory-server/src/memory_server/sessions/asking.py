@@ -6,10 +6,9 @@ Pure.
 from collections.abc import Sequence
 from datetime import datetime
 
-from memory_core.engine.telling import estimate_tokens
+from memory_core.engine import telling
 from memory_core.sessions import BUDGETS, ContextRequest, Occasion, Shown
 from memory_core.types import MAX_EXCLUDED, Context, ContextQuery
-from memory_core.visible import one_line, unfenced
 from memory_server.sessions.entries import Row
 
 SHORT_ID = 8
@@ -20,7 +19,6 @@ GOES_ON = EVERYTHING | {Occasion.RESUME}
 """After these it has been told all that there was."""
 
 MIN_TOKENS = 50
-_NAME_CHARS = 100
 
 
 def query_of(row: Row, asked: ContextRequest, told: Sequence[str]) -> ContextQuery:
@@ -28,7 +26,7 @@ def query_of(row: Row, asked: ContextRequest, told: Sequence[str]) -> ContextQue
 
     On resume a memory that was told and has changed since is news.
     """
-    line = estimate_tokens(first_line(row, row.session_id))
+    line = telling.estimate_tokens(first_line(row, row.session_id))
     budget = asked.max_tokens or BUDGETS[asked.occasion]
     own = () if row.memory_id is None else (row.memory_id,)
     return ContextQuery(
@@ -46,8 +44,8 @@ def has_first_line(occasion: Occasion) -> bool:
 
 def first_line(row: Row, name: str) -> str:
     """A fact, by which an agent can name its session."""
-    project = f", project {_shown(row.project_id)}" if row.project_id else ""
-    return f"claude-memory session {_shown(name)}{project}."
+    project = f", project {telling.name(row.project_id)}" if row.project_id else ""
+    return f"claude-memory session {telling.name(name)}{project}."
 
 
 def shown_of(context: Context, occasion: Occasion, at: datetime) -> tuple[Shown, ...]:
@@ -58,13 +56,9 @@ def shown_of(context: Context, occasion: Occasion, at: datetime) -> tuple[Shown,
             memory_id=memory.id,
             occasion=occasion,
             at=at,
-            tokens=chosen[memory.id].tokens if memory.id in chosen else estimate_tokens(memory.content),
+            tokens=chosen[memory.id].tokens if memory.id in chosen else telling.estimate_tokens(memory.content),
             section=chosen[memory.id].section if memory.id in chosen else memory.memory_type.value,
             why=chosen[memory.id].why if memory.id in chosen else "",
         )
         for memory in context.memories
     )
-
-
-def _shown(text: str) -> str:
-    return unfenced(one_line(text))[:_NAME_CHARS]

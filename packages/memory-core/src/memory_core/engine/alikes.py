@@ -15,12 +15,14 @@ from memory_core.engine.ports import Candidate, QueryVector, Rows
 from memory_core.engine.searching import probe_of
 from memory_core.types import Memory, MemoryType, Scope
 
-NEVER = MemoryType.SESSION
-"""What a session came to happened: one that went like another neither repeats nor contradicts it."""
-
 CANDIDATES = 5
 MOST = 3
 _SHOWN_CHARS = 200
+
+
+def compares(memory: Memory) -> bool:
+    """What a session came to happened: one that went like another neither repeats nor contradicts it."""
+    return memory.memory_type is not MemoryType.SESSION
 
 
 class Alikes(Struct, frozen=True):
@@ -31,14 +33,14 @@ class Alikes(Struct, frozen=True):
 
         Raises ModelChangedError if that is of another model than the store compares with.
         """
-        if new.memory_type is NEVER:
+        if not compares(new):
             return ()
         found = self.store.candidates(probe_of(new.content, vector, CANDIDATES), Scope(project_id=new.project_id))
         noise = 0.0 if vector is None else vector.noise
         pairs = [
             (each.memory, compare(new.content, each.memory.content, cosine=each.cosine, noise=noise))
             for each in _best(found)
-            if each.memory.id != new.id and each.memory.memory_type is not NEVER
+            if each.memory.id != new.id and compares(each.memory)
         ]
         return _most([_alike(memory, like) for memory, like in pairs if like is not None])
 
@@ -48,14 +50,8 @@ def with_arrived(
 ) -> tuple[Alike, ...]:
     """`found`, and what was kept since the search for it began."""
     known = {one.memory_id for one in found}
-    others = [
-        each
-        for each in arrived
-        if each.memory.project_id == new.project_id
-        and each.memory.id not in known
-        and each.memory.memory_type is not NEVER
-    ]
-    if not others or new.memory_type is NEVER:
+    others = [each for each in arrived if each.memory.project_id == new.project_id and each.memory.id not in known]
+    if not others or not compares(new):
         return tuple(found)
     noise = 0.0 if vector is None else vector.noise
     nearest = sorted(((_nearness(new, vector, each), each.memory) for each in others), key=lambda one: -one[0])

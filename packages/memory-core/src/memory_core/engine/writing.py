@@ -22,7 +22,7 @@ from memory_core.changes import (
     UndoRequest,
 )
 from memory_core.engine import ids, lexical, undoing
-from memory_core.engine.alikes import NEVER, Alikes, with_arrived
+from memory_core.engine.alikes import Alikes, compares, with_arrived
 from memory_core.engine.arriving import Arrival
 from memory_core.engine.changing import Changes
 from memory_core.engine.embedding import EmbeddingQueue
@@ -85,7 +85,7 @@ class Writing:
         by = self._vetting.by(by)
         memory = self._names.memory(self._changes.born(new, ago_s=by.ago_s))
         vector = None
-        if memory.memory_type is not NEVER:  # else there is nothing to compare it with
+        if compares(memory):
             vector = await self._embeddings.query_vector(lexical.indexed_text(memory), wait_s=0)
         with self._arrivals.looking() as began:
             # What is like it is not looked for in the thread that writes: all others would wait for that.
@@ -117,16 +117,14 @@ class Writing:
             return structs.replace(kept, redacted=redacted)
 
         kept = once(self._store, by, ("add", new), Kept, self._timely(work), at=self._clock())
-        if kept.outcome is not Outcome.UNCHANGED:
+        if kept.outcome is not Outcome.UNCHANGED and compares(kept):
             self._arrivals.kept(kept, vector)
         return kept
 
     def _alike(self, memory: Memory, vector: QueryVector | None) -> Found:
-        if memory.memory_type is NEVER:
-            return Found((), True)
         self._sight()  # nothing is said to be like what is over
         try:
-            return Found(self._alikes.of(memory, vector), vector is not None)
+            return Found(self._alikes.of(memory, vector), vector is not None or not compares(memory))
         except ModelChangedError:
             return Found(self._alikes.of(memory, None), False)
 

@@ -2,12 +2,15 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from support.bridges import no_server_left
 from support.machines import Machine
 from support.servers import running_server
 
+NOT_HERE = dict.fromkeys(("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "OPENCODE_CONFIG"), "")
 UNLIMITED = {"MEMORY_LIMIT_READS": "off", "MEMORY_LIMIT_WRITES": "off"}
 
 
@@ -24,6 +27,14 @@ def remote_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine
     with running_server(folder / "data", api_key="s3cret", env=UNLIMITED) as server:
         settings = {"MEMORY_SERVER": server.url, "MEMORY_API_KEY": "s3cret", "MEMORY_CLIENT_ID": "laptop"}
         yield Machine(folder / "home", **settings)
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Iterator[Machine]:
+    """A machine of its own, on which no agent is configured elsewhere than at home."""
+    machine = Machine(tmp_path / "home", **NOT_HERE)
+    with no_server_left(machine.home / ".claude-memory"):
+        yield machine
 
 
 @pytest.fixture(params=["local", "remote"])

@@ -18,7 +18,6 @@ from support.sockets import free_port
 
 KEY = "a-key-$with'signs"
 BRIDGE = COMMAND.with_name("memory-client")
-NOT_HERE = dict.fromkeys(("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "OPENCODE_CONFIG"), "")
 CLAUDE_JSON = (
     b'{\n  "numStartups": 3,\n  "mcpServers": {\n    "git": {"command": "uvx", "args": ["mcp-server-git"]}\n  }\n}'
 )
@@ -33,13 +32,6 @@ SETTINGS = b"""\xef\xbb\xbf{\r
 """
 CODEX = b'# mine\nmodel = "o5"\n\n[mcp_servers.git]\ncommand = "uvx"\n'
 EVENTS = {"SessionStart": 5, "UserPromptSubmit": 5, "PostCompact": 5, "SubagentStart": 5, "Stop": 10, "SessionEnd": 2}
-
-
-@pytest.fixture
-def laptop(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "home", **NOT_HERE)
-    with no_server_left(machine.home / ".claude-memory"):
-        yield machine
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,10 @@
 """What Claude Code has kept on a machine is offered, shown, and taken in once, into the right projects."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from memory_core.formats.others.claude_places import encoded
-from support.bridges import no_server_left
 from support.machines import Machine
-
-
-@pytest.fixture
-def laptop(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "home", CLAUDE_CONFIG_DIR="")
-    with no_server_left(machine.home / ".claude-memory"):
-        yield machine
 
 
 def used(machine: Machine) -> tuple[Path, Path]:

@@ -14,7 +14,19 @@ import pytest
 
 from memory_client.outbox import Outbox, written
 from support.bridges import bridge, machine, text_of
-from support.hooked import SCRIPT, SESSION, TEXT, Done, SessionServer, event, hook, session_server, start_hook, told
+from support.hooked import (
+    SCRIPT,
+    SESSION,
+    TEXT,
+    Done,
+    SessionServer,
+    event,
+    hook,
+    session_server,
+    start_hook,
+    told,
+    until,
+)
 from support.ledger import ledger
 from support.sockets import free_port, listening
 
@@ -366,10 +378,7 @@ def test_what_waits_is_delivered_after_a_hook_that_only_asks(home: Path) -> None
         for number in range(20):
             box.keep(written("hook Stop", "POST", "/sessions/s/notes", {}, b'{"text": "%d"}' % number))
         assert told(hook(START, environ)) == TEXT
-        deadline = time.monotonic() + 60
-        while box.waiting():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: not box.waiting())
 
     assert server.done == [f"/sessions/s/notes {number}" for number in range(20)]
 
@@ -386,10 +395,7 @@ def test_a_hook_does_not_wait_for_a_long_backlog(home: Path) -> None:
         assert waiting(home, server) == ["before", "The tests are green."]
         held.release()
         hook(END, environ)
-        deadline = time.monotonic() + 60
-        while box.waiting():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: not box.waiting())
 
     assert [line.split()[-1] for line in server.done] == ["before", "green.", "other"]
 

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from memory_client import __version__, local
 from memory_client.outbox import Outbox
 from memory_client.transport import Transport
 from support.bridges import machine, no_server_left
-from support.hooked import SESSION, TEXT, event, hook, nothing_left_behind, session_server, told
+from support.hooked import SESSION, TEXT, event, hook, nothing_left_behind, session_server, told, until
 from support.servers import running_server
 from support.sockets import listening, says
 
@@ -33,13 +33,6 @@ def home(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def environ(home: Path) -> dict[str, str]:
     return machine(home, MEMORY_PROJECT="shop")
-
-
-def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + _WAIT_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def running(home: Path) -> local.Endpoint:

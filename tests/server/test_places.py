@@ -14,6 +14,7 @@ from memory_server.places import MAX_PLACES, NEWS, absolute
 from memory_server.sessions.service import SessionService
 from support.apps import MakeApp
 from support.rpc import call_tool, tool_text
+from support.services import Clock
 
 KEY = "the admin key of these tests"
 LAPTOP = {"X-API-Key": KEY, "X-Client-ID": "laptop"}
@@ -279,16 +280,9 @@ async def test_a_name_cannot_pass_for_anything_else_in_what_a_session_is_told(ht
 # ── The table ──
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = datetime(2026, 11, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 async def test_what_a_directory_was_is_news_for_a_week(tmp_path: Path) -> None:
     clock = Clock()
+    clock.now = datetime(2026, 11, 1, tzinfo=UTC)
     service = SessionService(tmp_path, names=Names({}), clock=clock)
     places = service.places
     await places.seen("laptop", "/a", "old")

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -185,10 +185,14 @@ def nothing_left_behind(data_dir: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        deadline = time.monotonic() + 60
-        while any(_is_behind(process, data_dir) for process in Path("/proc").glob("[0-9]*")):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        until(lambda: not any(_is_behind(process, data_dir) for process in Path("/proc").glob("[0-9]*")))
+
+
+def until(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _is_behind(process: Path, data_dir: Path) -> bool:

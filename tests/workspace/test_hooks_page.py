@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from support.bridges import machine
+from support.rpc import ACCEPT, answer_of
 from support.servers import RunningServer, running_server
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "hooks.md").read_text()
@@ -113,9 +114,8 @@ def test_times_are_in_seconds() -> None:
 def test_a_hook_that_calls_a_tool_names_one_that_there_is(server: RunningServer) -> None:
     (called,) = [handler.settings for handler in HANDLERS if handler.settings["type"] == "mcp_tool"]
     listed = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
-    headers = {"X-API-Key": KEY, "Accept": "application/json, text/event-stream"}
+    headers = {"X-API-Key": KEY} | ACCEPT
     answer = httpx.post(f"{server.url}/mcp", json=listed, headers=headers)
 
-    document = json.loads(answer.text[answer.text.index("{") :])
-    tool = next(tool for tool in document["result"]["tools"] if tool["name"] == called["tool"])
+    tool = next(tool for tool in answer_of(answer)["result"]["tools"] if tool["name"] == called["tool"])
     assert set(called["input"]) <= set(tool["inputSchema"]["properties"])

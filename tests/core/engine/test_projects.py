@@ -14,12 +14,13 @@ from msgspec.structs import replace
 from memory_core.changes import Action, By, UndoRequest
 from memory_core.engine import renaming, undoing
 from memory_core.engine.names import MAX_ALIASES, Names, changed, short_names, straight
-from memory_core.engine.ports import Act, StoreOptions, Transaction
-from memory_core.engine.stores.duckdb import DuckDBStore, open_store
+from memory_core.engine.ports import Act, Transaction
+from memory_core.engine.stores.duckdb import DuckDBStore
 from memory_core.engine.writing import Found
 from memory_core.errors import ConflictError, MemoryServiceError
 from memory_core.projects import MoveQuery, NewAlias, ProjectMerge
 from memory_core.types import NewMemory, Scope
+from support import shelves
 from support.entries import START, entry
 from support.kills import killed_at, kills
 from support.services import opened
@@ -98,7 +99,7 @@ STEPS = st.lists(
 @given(STEPS)
 def test_in_any_order_no_memory_is_lost_or_under_a_name_that_means_another(steps: list[tuple[str, str, str]]) -> None:
     """And whatever was done last is taken back exactly, and done again exactly."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(_store(Path(folder))) as store:
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(shelves.opened(Path(folder))) as store:
         world = World(store)
         for verb, one, other in steps:
             before = world.seen()
@@ -112,10 +113,6 @@ def test_in_any_order_no_memory_is_lost_or_under_a_name_that_means_another(steps
                     world.undone(undone)
                     assert world.seen() == after
             world.check()
-
-
-def _store(folder: Path) -> DuckDBStore:
-    return open_store("", StoreOptions(data_dir=folder, threads=1, min_free_bytes=0))
 
 
 class World:

@@ -85,10 +85,7 @@ class Courier:
 
     def before(self, entry: Entry) -> Queued | None:
         """Let what was kept earlier go first. None: `entry` may be sent now. Raises OutboxError as `keep` does."""
-        try:
-            if self.outbox.empty() or not self.outbox.waiting():
-                return None
-        except OutboxError:  # a file of a newer version, for one: what may wait there does not stop what can be sent
+        if not self._waits():
             return None
         if time.monotonic() - self._failed_at < _FRESH_FAILURE_S:
             return self.keep(entry, self._failure)
@@ -105,11 +102,7 @@ class Courier:
 
         Raises UnreachableError: nobody answered, and the same holds.
         """
-        try:
-            waits = not self.outbox.empty() and bool(self.outbox.waiting())
-        except OutboxError:  # as in `before`
-            waits = False
-        if waits:
+        if self._waits():
             flushed = self.flush(turn_within_s=turn_within_s, within_s=within_s)
             if flushed.why is not None:
                 return Verdict(LATER, flushed.why)
@@ -118,6 +111,12 @@ class Courier:
             return _sent(transport, entry)
         finally:
             transport.close()
+
+    def _waits(self) -> bool:
+        try:
+            return bool(self.outbox.waiting())
+        except OutboxError:  # a file of a newer version, for one: what may wait there does not stop what can be sent
+            return False
 
     def keep(self, entry: Entry, why: str) -> Queued:
         """Raises OutboxError: then it is neither kept nor delivered."""

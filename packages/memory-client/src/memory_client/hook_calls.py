@@ -142,8 +142,7 @@ def something_waits(target: "Target") -> bool:
         return False
     from memory_client.outbox import outbox_of  # 2 ms, where there ever was something
 
-    outbox = outbox_of(target)
-    return not outbox.empty() and bool(outbox.waiting())
+    return bool(outbox_of(target).waiting())
 
 
 def in_background(target: "Target") -> None:

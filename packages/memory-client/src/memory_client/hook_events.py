@@ -33,7 +33,6 @@ _MEANINGS = {
     "afterAgentResponse": _TURN,
     "sessionEnd": _END,
 }
-EVENTS = tuple(_MEANINGS)
 _NOTED = {_TURN: ("last_assistant_message", "prompt_response", "text"), _COMPACTION: ("compact_summary",)}
 _OCCASIONS = {"resume": "resume", "compact": "compact"}  # of a start; every other source begins anew
 

@@ -128,7 +128,7 @@ class Keeper:
     def _nothing_left(self) -> bool:
         """Asked under the lock, so that whoever keeps something after this starts anew."""
         try:
-            return self._courier.outbox.empty() or not self._courier.outbox.waiting()
+            return not self._courier.outbox.waiting()
         except OutboxError:
             return False
 

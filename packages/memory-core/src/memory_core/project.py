@@ -173,7 +173,7 @@ class _Remotes:
         if self.project is None:
             self._follow(repository, verdict)
 
-    def _identities(self, repository: git.Repository, verdict: Verdict | None) -> "list[tuple[str, str, str]]":
+    def _identities(self, repository: git.Repository, verdict: Verdict) -> "list[tuple[str, str, str]]":
         user = remotes.User(self._environ, repository.git_dir)
         found = []
         for remote in git.remotes(repository):
@@ -181,9 +181,8 @@ class _Remotes:
             known = remotes.identity(url, user) or (remotes.identity(remote.pushes_to, user) if remote.url else None)
             if known is not None:
                 found.append((remote.name, *known))
-            if verdict is not None:
-                said = known[0] if known is not None else "no server"
-                verdict.note(f'remote "{remote.name}"', f"{remotes.without_credentials(url)}: {said}")
+            said = known[0] if known is not None else "no server"
+            verdict.note(f'remote "{remote.name}"', f"{remotes.without_credentials(url)}: {said}")
         return found
 
     def _follow(self, repository: git.Repository, verdict: Verdict) -> None:

@@ -18,12 +18,14 @@ _LONGEST_LINE_BYTES = 1 << 20
 
 def directory_of(folder: Path) -> Path | None:
     """The directory that `folder` keeps sessions of, as far as it is still there and can be told."""
-    ran_in = [directory for session in sorted(folder.glob("*.jsonl")) for directory in _places(session)]
-    for directory in ran_in:
-        if encoded(str(directory)) == folder.name[:_LONGEST_NAME]:
-            return directory
-    if ran_in:
-        return ran_in[0]
+    first = None
+    for session in sorted(folder.glob("*.jsonl")):
+        for directory in _places(session):
+            if encoded(str(directory)) == folder.name[:_LONGEST_NAME]:
+                return directory
+            first = first or directory
+    if first is not None:
+        return first
     for directory in known(folder.parent.parent):
         if encoded(str(directory)) == folder.name[:_LONGEST_NAME] and directory.is_dir():
             return directory

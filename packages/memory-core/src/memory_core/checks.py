@@ -150,15 +150,9 @@ def moved(query: Any) -> None:
         raise InvalidError(f"memory_ids names {len(query.memory_ids)}; at most {MAX_LIMIT} fit")
     for value in query.memory_ids:
         _name("memory_ids", value)
-    if query.content_contains is not None:
-        text("content_contains", query.content_contains)
-        if not query.content_contains:
-            raise InvalidError("content_contains is empty")
-    filters = ["memory_type", "tags", "client_id", "session_id", "created_after", "created_before", "projects"]
-    if not query.memory_ids and all(getattr(query, name) in (None, ()) for name in [*filters, "content_contains"]):
-        one_project = query.project_id is not UNSET and not query.global_search
-        if not one_project:
-            raise InvalidError("move needs memory_ids or at least one filter: project_id, tags, client_id, …")
+    _contains(query)
+    if _means_everything(query, "memory_ids"):
+        raise InvalidError("move needs memory_ids or at least one filter: project_id, tags, client_id, …")
     if query.as_of is not None or query.trashed:
         raise InvalidError("what is moved is what is here now, outside the trash")
 
@@ -166,13 +160,22 @@ def moved(query: Any) -> None:
 def purge(query: Any) -> None:
     if query.older_than_days is not None:
         between("older_than_days", query.older_than_days, 0, 36_500)
+    _contains(query)
+    if _means_everything(query, "older_than_days"):
+        raise InvalidError("purge needs at least one filter: project_id, memory_type, tags, older_than_days, …")
+
+
+def _contains(query: Any) -> None:
     if query.content_contains is not None:
         text("content_contains", query.content_contains)
         if not query.content_contains:
             raise InvalidError("content_contains is empty")
+
+
+def _means_everything(query: Any, own: str) -> bool:
+    """Whether neither the scope nor `own`, which the query has besides, leaves anything out."""
     # `global_search` means every project, whatever `project_id` says: then that one does not limit anything.
     one_project = query.project_id is not UNSET and not query.global_search
     filters = ["memory_type", "tags", "client_id", "session_id", "created_after", "created_before"]
-    filters += ["older_than_days", "content_contains", "projects"]
-    if not one_project and all(getattr(query, name) in (None, ()) for name in filters):
-        raise InvalidError("purge needs at least one filter: project_id, memory_type, tags, older_than_days, …")
+    filters += ["projects", "content_contains", own]
+    return not one_project and all(getattr(query, name) in (None, ()) for name in filters)

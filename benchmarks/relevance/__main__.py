@@ -126,9 +126,8 @@ def _cells(told: Sequence[Told]) -> str:
 
 def _figures(told: Sequence[Told]) -> tuple[str, str, str]:
     something = 100 * sum(bool(one.ids) for one in told) / len(told)
-    right = 100 * sum(bool(one.ids & one.gold) for one in told) / len(told)
-    others = sum(len(one.ids - one.gold) for one in told) / len(told)
-    return f"{something:.0f}", f"{right:.0f}" if any(one.gold for one in told) else "-", f"{others:.2f}"
+    found = f"{100 * right(told) / len(told):.0f}" if any(one.gold for one in told) else "-"
+    return f"{something:.0f}", found, f"{wrong(told) / len(told):.2f}"
 
 
 if __name__ == "__main__":

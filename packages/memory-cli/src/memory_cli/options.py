@@ -38,6 +38,7 @@ Limit = Annotated[int, Parameter(name=["--limit", "-n"], help="At most so many m
 Global = Annotated[bool, flag("All projects, not the current one alone.", ["--global", "-g"])]
 
 
+Yes = Annotated[bool, flag("Do not ask.", ["--yes", "-y"])]
 Reason = Annotated[str | None, Parameter(help="Why; kept in the history.")]
 AsOf = Annotated[str | None, Parameter(help="What was known then: a date (its end), a time or an age (7d).")]
 Superseded = Annotated[bool, flag("Also what another memory took the place of.", "--superseded")]

@@ -13,6 +13,7 @@ import msgspec
 from memory_cli.render import memory_line, visible
 from memory_client.delivery import Queued
 from memory_core.changes import left_out
+from memory_core.errors import MemoryServiceError
 from memory_core.memories import Progress
 from memory_core.types import Memory
 from memory_core.visible import visible as spelled_out
@@ -29,6 +30,10 @@ class QueuedReport(msgspec.Struct, frozen=True, kw_only=True):
     server: str
     waiting: int
     why: str
+
+
+class DeclinedError(MemoryServiceError):
+    """The person said no."""
 
 
 class Output:
@@ -123,6 +128,12 @@ class Output:
 
         sys.stdout.flush()
         return getpass(f"{question}: ", stream=sys.stderr).strip()
+
+    def sample(self, found: Sequence[Memory], matched: int, *, project_id: str | None) -> None:
+        """The first of so many that fit."""
+        self.memories(found, project_id=project_id)
+        if matched > len(found):
+            self.note(f"… and {matched - len(found):,} more")
 
     def confirms(self, question: str) -> bool | None:
         """The answer of the person at the terminal; None where there is none to ask."""

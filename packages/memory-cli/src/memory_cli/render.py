@@ -225,10 +225,6 @@ def model_in_full(model: ModelInfo) -> str:
     )
 
 
-def status_text(rows: Mapping[str, str]) -> str:
-    return table(rows)
-
-
 def purge_text(report: PurgeReport) -> str:
     if report.matched == 0:
         return "Nothing fits; nothing to purge"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from memory_cli.render import ID_DIGITS, columns, memories, one_line, table, visible, when
+from memory_cli.render import ID_DIGITS, columns, memories, one_line, place, table, visible, when
 from memory_core import session_text
 from memory_core.sessions import Author, Session, SessionStatus, SessionSummary, Shown, ShownList
 from memory_core.types import Context
@@ -59,8 +59,7 @@ def said_of(session: Session) -> SessionSummary:
 
 
 def began(session: Session) -> str:
-    place = f"project {one_line(session.project_id)}" if session.project_id else "no project"
-    return f"Session {session.session_id} is {_state(session)} ({place})"
+    return f"Session {session.session_id} is {_state(session)} ({place(session.project_id)})"
 
 
 def ended(session: Session) -> str:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from cyclopts import App, Group, Parameter
 
-from memory_cli.options import Here, flag
+from memory_cli.options import Here, Yes, flag
+from memory_cli.output import DeclinedError
 from memory_cli.render import columns, one_line
 from memory_cli.session import Session
 from memory_core import key_words
-from memory_core.errors import InvalidError, MemoryServiceError
+from memory_core.errors import InvalidError
 from memory_core.keys import IssuedKey, KeyScope, NewKey, Rotation
 from memory_core.moments import coming, span
 
@@ -23,10 +24,6 @@ keys = App(
 
 Name = Annotated[str, Parameter(help="As `list` shows it.")]
 Expires = Annotated[str | None, Parameter(help="When it ends: a date, a time, or a span from now on (12h, 90d).")]
-
-
-class DeclinedError(MemoryServiceError):
-    """The person said no."""
 
 
 @keys.command
@@ -74,9 +71,7 @@ async def list_(*, session: Here) -> None:
 
 
 @keys.command
-async def revoke(
-    name: Name, /, *, yes: Annotated[bool, flag("Do not ask.", ["--yes", "-y"])] = False, session: Here
-) -> None:
+async def revoke(name: Name, /, *, yes: Yes = False, session: Here) -> None:
     """Let a key end now, and for good. What it wrote stays."""
     _require_server(session)
     if not yes:

@@ -8,12 +8,13 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Group, Parameter
 
-from memory_cli.options import Here, flag
+from memory_cli.options import Here, Yes, flag
+from memory_cli.output import DeclinedError
 from memory_cli.render import columns, one_line
 from memory_cli.session import Session, writes
 from memory_client.errors import OutboxError
 from memory_client.outbox import Entry, Outbox, outboxes
-from memory_core.errors import InvalidError, MemoryServiceError, NotFoundError, UnavailableError
+from memory_core.errors import InvalidError, NotFoundError, UnavailableError
 
 _SHORTEST_ID = 4
 _TURN_WAIT_S = 30.0
@@ -102,7 +103,7 @@ def flush(*, session: Here) -> None:
 def drop(
     *ids: Annotated[str, Parameter(help="As `list` shows them.")],
     everything: Annotated[bool, flag("Everything kept for this server.", "--all")] = False,
-    yes: Annotated[bool, flag("Do not ask.", ["--yes", "-y"])] = False,
+    yes: Yes = False,
     session: Here,
 ) -> None:
     """Give up what waits or was refused, after asking: it will never reach the server."""
@@ -191,10 +192,6 @@ def _ask(session: Session, question: str) -> None:
         raise InvalidError("drop asks before it acts, and nobody is here to answer; add --yes")
     if not answer:
         raise DeclinedError("nothing was dropped")
-
-
-class DeclinedError(MemoryServiceError):
-    """The person said no."""
 
 
 def _marked_as_told(boxes: Iterable[Outbox]) -> None:

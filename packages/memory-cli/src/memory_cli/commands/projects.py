@@ -7,11 +7,12 @@ from msgspec import UNSET, structs
 
 from memory_cli import project_text
 from memory_cli.commands import verdict
-from memory_cli.options import NO_FILTERS, Filters, Here, Id, Reason, because, flag
+from memory_cli.options import NO_FILTERS, Filters, Here, Id, Reason, Yes, because, flag
+from memory_cli.output import DeclinedError
 from memory_cli.render import memories, one_line, place
 from memory_cli.session import Session
 from memory_client.target import working_directory
-from memory_core.errors import InvalidError, MemoryServiceError
+from memory_core.errors import InvalidError
 from memory_core.places import NewPlace
 from memory_core.projects import MoveQuery, MoveReport, NewAlias, ProjectList, ProjectMerge, of_name
 
@@ -26,11 +27,6 @@ project = App(
 )
 
 Name = Annotated[str, Parameter(help="An id of a project, or its short name, as `list` shows them.")]
-Yes = Annotated[bool, flag("Do not ask.", ["--yes", "-y"])]
-
-
-class DeclinedError(MemoryServiceError):
-    """The person said no."""
 
 
 project.default(verdict.show)
@@ -198,9 +194,7 @@ def _agreed(session: Session, report: MoveReport, would: str, *, yes: bool) -> b
     if session.out.as_json:
         session.out.json(report)
         return False
-    session.out.memories(report.sample, project_id=session.project_id)
-    if report.matched > len(report.sample):
-        session.out.note(f"… and {report.matched - len(report.sample):,} more")
+    session.out.sample(report.sample, report.matched, project_id=session.project_id)
     if warning := project_text.clashes(report):
         session.out.note(warning)
     answer = session.out.confirms(f"{would}. Do it?")

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from memory_cli import handover
 from memory_cli.commands.outbox import counts, counts_text
 from memory_cli.options import Here
-from memory_cli.render import embedding_text, reranker_text, status_text
+from memory_cli.render import embedding_text, reranker_text, table
 from memory_cli.session import Session
 from memory_client import __version__
 from memory_client.errors import ClientError
@@ -61,7 +61,7 @@ async def status(*, session: Here) -> None:
         "project": session.project_id or "none here",
         "client": target.client_id,
     }
-    session.out.give(report, status_text(rows))
+    session.out.give(report, table(rows))
 
 
 async def _remote_status(session: Session) -> StatusReport:

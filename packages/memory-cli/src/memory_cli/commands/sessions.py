@@ -8,6 +8,7 @@ from msgspec import UNSET
 from memory_cli import session_words
 from memory_cli.commands.keeping import read_text
 from memory_cli.options import Global, Here, Limit, flag, scope_in_words
+from memory_cli.render import ID_DIGITS
 from memory_cli.session import Session
 from memory_core.errors import NotFoundError
 from memory_core.sessions import (
@@ -153,7 +154,7 @@ async def delete(
     """Drop what was noted in a session and what it was told. The memory that it came to stays."""
     async with session.memories() as store:
         gone = await store.sessions.forget(session_id)
-    stays = f"; its memory {gone.memory_id[:8]} stays" if gone.memory_id else ""
+    stays = f"; its memory {gone.memory_id[:ID_DIGITS]} stays" if gone.memory_id else ""
     session.out.give(gone, f"Dropped session {gone.session_id}{stays}")
 
 

@@ -67,7 +67,7 @@ async def setup(
         return _removed(machine, _named(names, scope) or list(AGENTS), scope, kept, show=show, session=session)
     agents = [] if names == ("none",) else _named(names, scope) or _chosen(machine, scope, session)
     address = _address(machine, session, api_key_file, client_id, asks=not show)
-    is_kept = bool(address) or serving.kept(machine).get("MEMORY_SERVER", "local") != "local"
+    is_kept = bool(address)
     wirings = [plan.wiring(machine, agent, scope, address_is_kept=is_kept, with_hooks=not no_hooks) for agent in agents]
     changes = [change for change in address if change.before != change.after]
     changes += [change for wiring in wirings for change in plan.changes_of(wiring.files)]

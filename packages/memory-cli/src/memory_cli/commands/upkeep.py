@@ -43,9 +43,7 @@ async def purge(
         session.out.json(report)
         return
     if report.dry_run:
-        session.out.memories(report.sample, project_id=session.project_id)
-        if report.matched > len(report.sample):
-            session.out.note(f"… and {report.matched - len(report.sample):,} more")
+        session.out.sample(report.sample, report.matched, project_id=session.project_id)
     session.out.say(purge_text(report))
 
 

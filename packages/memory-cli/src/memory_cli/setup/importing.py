@@ -12,18 +12,16 @@ from memory_core.formats import jsonl
 from memory_core.formats.found import Found, Left
 from memory_core.formats.others import claude_code, claude_places
 from memory_core.memories import Memories
-from memory_core.project import identify
 from memory_core.types import ImportQuery, ImportReport, Memory
 
 _QUERY = ImportQuery(ignore_times=True)  # the files keep no times
 
 
 class Source(Struct, frozen=True):
-    """Files of one kind of one project. `project` is null for what is a person's own."""
+    """Files of one kind of one project, or of a person."""
 
     kind: str
     path: Path
-    project: str | None
     read: Callable[[Path], Iterator[Found]]
 
 
@@ -35,7 +33,6 @@ class Trial(Struct, frozen=True, kw_only=True):
     project: str | None
     new: int
     here: int
-    left: int = 0
 
 
 def sources(machine: Machine) -> list[Source]:
@@ -43,15 +40,15 @@ def sources(machine: Machine) -> list[Source]:
     base = machine.place("$CLAUDE_CONFIG_DIR") or machine.home / ".claude"
     folders = sorted(base.glob("projects/*"))
     kept = [folder for folder in folders if (folder / "memory" / claude_code.INDEX).is_file()]
-    found = [Source("your own instructions", base, None, claude_code.read_instructions)]
-    found += [Source("auto memory", folder, _project(folder), claude_code.read) for folder in kept]
+    found = [Source("your own instructions", base, claude_code.read_instructions)]
+    found += [Source("auto memory", folder, claude_code.read) for folder in kept]
     seen: set[Path] = set()
     listed = [claude_places.directory_of(folder) for folder in folders] + list(claude_places.known(base))
     for directory in listed:
         if directory is None or directory in seen or directory in (machine.home, base) or not directory.is_dir():
             continue
         seen.add(directory)
-        found.append(Source("instructions", directory, _named(directory), claude_code.read_instructions))
+        found.append(Source("instructions", directory, claude_code.read_instructions))
     return [source for source in found if any(isinstance(one, Memory) for one in source.read(source.path))]
 
 
@@ -60,18 +57,18 @@ async def tried(found: Sequence[Source], store: Memories) -> list[Trial]:
     results = []
     seen: set[str] = set()
     for source in found:
-        memories, left = _parted([source])
+        memories, _ = _parted([source])
         fresh = [memory for memory in memories if memory.id not in seen]
+        if not fresh:
+            continue
         seen |= {memory.id for memory in fresh}
         report = await _sent(fresh, store, dry_run=True)
-        project = fresh[0].project_id if fresh else source.project
         trial = Trial(
             kind=source.kind,
             path=source.path,
-            project=project,
+            project=fresh[0].project_id,
             new=report.imported,
             here=report.unchanged + len(report.conflicts),
-            left=len(left),
         )
         results.append(trial)
     return results
@@ -106,13 +103,3 @@ async def _sent(memories: Sequence[Memory], store: Memories, *, dry_run: bool) -
 def _written(file: Path, data: bytes) -> Path:
     file.write_bytes(data)
     return file
-
-
-def _project(folder: Path) -> str:
-    directory = claude_places.directory_of(folder)
-    return (None if directory is None else _named(directory)) or folder.name
-
-
-def _named(directory: Path) -> str | None:
-    project = identify(str(directory))
-    return None if project is None else project.id

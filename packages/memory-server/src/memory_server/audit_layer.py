@@ -27,18 +27,19 @@ class Audited:
         audited = [route for route in routes if is_audited(route)]
         self._changes = {(route.method, route.path): route.audited or route.method not in _LOOKING for route in audited}
         self._changes["POST", "/admin/stop"] = True
-        self._patterns = {path: compile_path(path)[0] for _, path in self._changes}
+        self._compiled = {path: compile_path(path) for _, path in self._changes}
 
     def action(self, scope: Scope) -> tuple[str, bool] | None:
         """Its name and whether it changes something; null where it is not audited."""
         route, method = scope["state"]["route"], "GET" if scope["method"] == "HEAD" else scope["method"]
         changes = self._changes.get((method, route))
         # As the document names it, which knows nothing of what a part may hold.
-        return None if changes is None else (f"{method} {route.replace(':path}', '}')}", changes)
+        return None if changes is None else (f"{method} {self._compiled[route][1]}", changes)
 
     def named(self, scope: Scope) -> dict[str, str | int | bool]:
         """The parts of the address that are ids."""
-        found = self._patterns[scope["state"]["route"]].match(scope["path"])
+        pattern, _, _ = self._compiled[scope["state"]["route"]]
+        found = pattern.match(scope["path"])
         return plain(found.groupdict()) if found else {}
 
 

@@ -36,7 +36,7 @@ class PlaceMiddleware:
 
     async def _placed(self, request: Request) -> Placed:
         place = await self._places.of(caller_of(request).claims.client_id, directory_of(request.headers) or "")
-        if place is None or not reaches(request, self._names, place.project_id):
+        if place is None or not _reaches(request, self._names, place.project_id):
             return Placed(project_id=None)
         return Placed(project_id=place.project_id)
 
@@ -64,7 +64,7 @@ class PlaceRoutes:
         else:
             nearest = await self._places.of(client, query.directory)
             found = [] if nearest is None else [nearest]
-        shown = [place for place in found if reaches(request, self._names, place.project_id)]
+        shown = [place for place in found if _reaches(request, self._names, place.project_id)]
         places = tuple(self._within(request, place) for place in shown)
         return encoded(PlaceList(places=places, count=len(places)))
 
@@ -76,7 +76,7 @@ class PlaceRoutes:
             raise InvalidError("project_id is missing; name the project of the directory, there or in X-Project-ID")
         if absolute(new.directory) is None:
             raise InvalidError(f"{new.directory} is no absolute path; name the directory from its root")
-        if not reaches(request, self._names, project_id):
+        if not _reaches(request, self._names, project_id):
             raise ForbiddenError(f"your key does not reach project {project_id}")
         place = await self._places.seen(claims.client_id, new.directory, project_id)
         assert place is not None  # noqa: S101 - the path is absolute
@@ -85,7 +85,7 @@ class PlaceRoutes:
     def _within(self, request: Request, place: Place) -> Place:
         """Without what it was before, where that is beyond the reach of the key."""
         before = place.former_project_id
-        if before is None or reaches(request, self._names, before):
+        if before is None or _reaches(request, self._names, before):
             return place
         return structs.replace(place, former_project_id=None, former_until=None)
 
@@ -94,7 +94,7 @@ def _names_directory(headers: Headers) -> bool:
     return DIRECTORY in headers and not headers.get("x-project-id", "").strip()
 
 
-def reaches(request: Request, names: Names, project_id: str) -> bool:
+def _reaches(request: Request, names: Names, project_id: str) -> bool:
     """Whether the key of a request reaches that project, by whatever name."""
     principal: Principal = request.state.principal
     return principal.projects is None or Reach(principal.projects, names).holds(project_id)

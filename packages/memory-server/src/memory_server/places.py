@@ -4,6 +4,7 @@ as an agent without a client of ours does, works on the right one.
 In the journal of sessions, because sessions say it. What another machine has at the same path says nothing.
 """
 
+import json
 import ntpath
 import posixpath
 import re
@@ -16,6 +17,7 @@ from memory_core.memories import Memories
 from memory_core.places import Place
 from memory_core.projects import ProjectInfo, ProjectList, of_name
 from memory_core.visible import one_line, unfenced
+from memory_server.microseconds import microseconds, moment
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,7 +40,6 @@ LOST = (
 _MAX_DEPTH = 64  # folders that are looked at, from the innermost
 _SEEN_AGAIN = timedelta(minutes=10)  # sooner it is not worth a write
 _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 TABLE = """
     CREATE TABLE places (
@@ -89,7 +90,7 @@ class Places:
         if known is None:
             return None
         values = {"client_id": client_id or "", "directory": known, "project_id": project_id, "most": MAX_PLACES}
-        values["at"] = _microseconds(self._clock())
+        values["at"] = microseconds(self._clock())
         before = await self._ask(lambda connection: connection.execute(_ONE, values).fetchone())
         if before is not None and _is_known(place := _place(before), project_id, self._clock()):
             return place
@@ -107,8 +108,6 @@ class Places:
         known = absolute(directory)
         if known is None:
             return None
-        import json  # as the journal does; a start does without
-
         values = {"client_id": client_id or "", "directories": json.dumps(_upwards(known))}
         row = await self._ask(lambda connection: connection.execute(_NEAREST, values).fetchone())
         return None if row is None else _place(row)
@@ -175,19 +174,11 @@ def _place(row: "sqlite3.Row") -> Place:
         directory=row["directory"],
         client_id=row["client_id"] or None,
         project_id=row["project_id"],
-        first_seen_at=_moment(row["first_seen_at"]),
-        last_seen_at=_moment(row["last_seen_at"]),
+        first_seen_at=moment(row["first_seen_at"]),
+        last_seen_at=moment(row["last_seen_at"]),
         former_project_id=row["former_project_id"],
-        former_until=None if row["former_until"] is None else _moment(row["former_until"]),
+        former_until=None if row["former_until"] is None else moment(row["former_until"]),
     )
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _shown(name: str) -> str:

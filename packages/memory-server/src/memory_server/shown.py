@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from memory_core.changes import Alike, Kept, Outcome, left_out
 from memory_core.engine.redaction.finding import marker, redact
-from memory_core.engine.telling import estimate_tokens
+from memory_core.engine.telling import beginning, estimate_tokens
 from memory_core.sessions import Session, SessionSummary
 from memory_core.types import Context, Memory, SearchResult, Stats
 from memory_core.visible import FENCE, fence_tag, one_line, unfenced, visible
@@ -29,7 +29,7 @@ _LEAST_ROOM = 40
 def memory_line(memory: Memory, *, project_id: str | None = None, max_tokens: int = SEARCH_TOKENS // _SHARE) -> str:
     """`[id8] type date #tags (origin) text`; the project is named where it is not the caller's."""
     text = visible(memory.content).strip()
-    kept = _beginning(text, max_tokens)
+    kept = beginning(text, max_tokens)
     if rest := len(text) - len(kept):
         how = f"memory_search with query id:{memory.id[:SHORT_ID]} shows all"
         kept += f"… ({rest:,} more characters; {how})"
@@ -47,7 +47,7 @@ def whole_text(memory: Memory, *, project_id: str | None, max_tokens: int | None
     """One memory, all of it, as far as the answer may be that long."""
     limit = max_tokens or WHOLE_TOKENS
     text = visible(memory.content).strip()
-    kept = _beginning(text, max(_LEAST_ROOM, limit - _FRAME_TOKENS - estimate_tokens(_line(memory, "", project_id))))
+    kept = beginning(text, max(_LEAST_ROOM, limit - _FRAME_TOKENS - estimate_tokens(_line(memory, "", project_id))))
     rest = len(text) - len(kept)
     more = f"\n{rest:,} more characters; raise max_tokens ({limit:,}, at most {MOST_TOKENS:,})." if rest else ""
     return fenced(_line(memory, kept, project_id)) + more
@@ -70,14 +70,6 @@ def _elsewhere(memory: Memory, project_id: str | None) -> str | None:
 def _origin(*parts: str | None) -> str:
     named = ", ".join(one_line(part) for part in parts if part)
     return f" ({named})" if named else ""
-
-
-def _beginning(text: str, max_tokens: int) -> str:
-    """As much of `text` as costs so many tokens."""
-    kept = text[: 4 * max_tokens]
-    while estimate_tokens(kept) > max_tokens:
-        kept = kept[: len(kept) * 3 // 4]
-    return kept
 
 
 def mark(memory: Memory) -> str:
@@ -137,7 +129,7 @@ def fenced_lines(
         else:
             line = memory_line(memory, project_id=project_id, max_tokens=shares)
         if not lines:
-            line = _beginning(line, room)  # one is always shown, and its origin alone may be long
+            line = beginning(line, room)  # one is always shown, and its origin alone may be long
         cost = estimate_tokens(line) + 1
         if left or (lines and cost > room):
             left += 1  # whatever comes behind it: the order says what matters

@@ -6,7 +6,7 @@ Pure. Looking anything up stays with the service.
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import uuid4
@@ -48,16 +48,21 @@ def ambiguous(beginning: str, candidates: Sequence[str]) -> AmbiguousIdError:
 
 
 def cursor(memory: Memory) -> str:
-    place = f"{memory.created_at.astimezone(UTC).isoformat()} {memory.id}"
+    return cursor_at(memory.created_at, memory.id)
+
+
+def cursor_at(moment: datetime, name: str) -> str:
+    """The place after `name` in a list that is ordered by time."""
+    place = f"{moment.astimezone(UTC).isoformat()} {name}"
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def place(cursor: str) -> tuple[datetime, str]:
-    """Where the page before ended: what `cursor` of its last memory said."""
+def place(cursor: str, read: Callable[[str], str] = prefix) -> tuple[datetime, str]:
+    """Where the page before ended: what `cursor` of its last one said. `read` raises ValueError for no name."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        moment, _, memory_id = text.partition(" ")
-        return datetime.fromisoformat(moment).astimezone(UTC), prefix(memory_id)
+        moment, _, name = text.partition(" ")
+        return datetime.fromisoformat(moment).astimezone(UTC), read(name)
     except (binascii.Error, ValueError, OverflowError):
         raise InvalidError("cursor is not one that a page gave; begin again without it") from None
 

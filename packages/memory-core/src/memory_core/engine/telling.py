@@ -48,10 +48,14 @@ def line(text: str, origin: str, *, most_tokens: int | None = None) -> str:
     return f"- {shown if most_tokens is None else _cut(shown, most_tokens)} ({origin})"
 
 
-def _cut(content: str, most_tokens: int) -> str:
-    if estimate_tokens(content) <= most_tokens:
-        return content
-    kept = content[: 4 * most_tokens]
-    while estimate_tokens(kept) > most_tokens:
+def beginning(text: str, max_tokens: int) -> str:
+    """As much of `text` as costs so many tokens; all of it where that is no more."""
+    kept = text[: 4 * max_tokens]
+    while estimate_tokens(kept) > max_tokens:
         kept = kept[: len(kept) * 3 // 4]
-    return f"{kept.rsplit(' ', 1)[0]} …"
+    return kept
+
+
+def _cut(content: str, most_tokens: int) -> str:
+    kept = beginning(content, most_tokens)
+    return content if kept == content else f"{kept.rsplit(' ', 1)[0]} …"

@@ -169,7 +169,8 @@ class CallerSessions(Reaching):
         row = await self._one(session_id)
         shown = await self._service.journal(lambda book: book.shown(row.session_id))
         if self._reach is not None:  # it may have been told of other projects by another key
-            shown = [one for one in shown if await self._is_within(one.memory_id)]
+            within = {known for known in {one.memory_id for one in shown} if await self._is_within(known)}
+            shown = [one for one in shown if one.memory_id in within]
         return ShownList(session_id=row.session_id, count=len(shown), shown=tuple(shown))
 
     async def forget(self, session_id: str) -> Session:

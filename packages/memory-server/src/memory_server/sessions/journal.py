@@ -11,13 +11,15 @@ from typing import TypeVar
 
 from msgspec.structs import asdict
 
-from memory_core.errors import NotFoundError, StorageFullError, UnavailableError
+from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.sessions import SessionStatus, Shown
 from memory_core.types import MAX_EXCLUDED
+from memory_server.microseconds import microseconds
 from memory_server.sessions import rows as sql
 from memory_server.sessions.entries import Asked, Check, Note, Noted, Row, Seen, Written
 from memory_server.sessions.file import SessionFile
-from memory_server.sessions.rows import microseconds, note_of, row_of, shown_of
+from memory_server.sessions.naming import unknown
+from memory_server.sessions.rows import note_of, row_of, shown_of
 
 T = TypeVar("T")
 
@@ -232,5 +234,5 @@ def _one(connection: sqlite3.Connection, session_id: str) -> Row:
     """Raises NotFoundError for one that was forgotten meanwhile."""
     found = _found(connection, session_id)
     if found is None:
-        raise NotFoundError(f"there is no session {session_id}")
+        raise unknown(session_id)
     return found

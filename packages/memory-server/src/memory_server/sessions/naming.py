@@ -1,10 +1,9 @@
 """How sessions are named: their ids, their titles, and the place in a list after which it goes on. Pure."""
 
-import base64
-import binascii
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
+from memory_core.engine import ids
 from memory_core.errors import InvalidError, NotFoundError
 from memory_server.sessions.entries import Row
 
@@ -37,15 +36,9 @@ def unknown(name: str) -> NotFoundError:
 
 
 def cursor(row: Row) -> str:
-    place = f"{row.last_seen_at.isoformat()} {row.session_id}"
-    return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
+    return ids.cursor_at(row.last_seen_at, row.session_id)
 
 
 def place(cursor: str) -> tuple[datetime, str]:
     """Where the page before ended."""
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-        moment, _, session_id = text.partition(" ")
-        return datetime.fromisoformat(moment).astimezone(UTC), session_id
-    except (binascii.Error, ValueError, OverflowError):
-        raise InvalidError("cursor is not one that a page gave; begin again without it") from None
+    return ids.place(cursor, str)

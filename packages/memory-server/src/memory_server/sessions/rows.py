@@ -1,13 +1,10 @@
 """Sessions as rows of the journal, and the statements that ask and change them."""
 
 import sqlite3
-from datetime import UTC, datetime, timedelta
 
 from memory_core.sessions import Author, NoteKind, Occasion, Shown
+from memory_server.microseconds import moment
 from memory_server.sessions.entries import Note, Row
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 FIELDS = """
     session_id, project_id, client_id, agent, directory, title, started_at, last_seen_at, window_at, told_at, noted_at,
@@ -114,28 +111,20 @@ DROP_EMPTY_SESSIONS = "DELETE FROM sessions WHERE last_seen_at < :before AND not
 
 def row_of(row: sqlite3.Row) -> Row:
     fields = {name: row[name] for name in Row.__struct_fields__}
-    fields |= {name: at for name in fields if name.endswith("_at") and (at := moment(row[name])) is not None}
+    fields |= {name: moment(row[name]) for name in fields if name.endswith("_at") and row[name] is not None}
     return Row(**fields | {"written_by": Author(row["written_by"]) if row["written_by"] else None})
 
 
 def note_of(row: sqlite3.Row) -> Note:
-    return Note(at=_EPOCH + row["at"] * _MICROSECOND, kind=NoteKind(row["kind"]), text=row["text"])
+    return Note(at=moment(row["at"]), kind=NoteKind(row["kind"]), text=row["text"])
 
 
 def shown_of(row: sqlite3.Row) -> Shown:
     return Shown(
         memory_id=row["memory_id"],
         occasion=Occasion(row["occasion"]),
-        at=_EPOCH + row["at"] * _MICROSECOND,
+        at=moment(row["at"]),
         tokens=row["tokens"],
         section=row["section"],
         why=row["why"],
     )
-
-
-def moment(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else _EPOCH + microseconds * _MICROSECOND
-
-
-def microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import contextvars
-import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -90,7 +89,7 @@ class SessionService:
         return None
 
     async def close(self) -> None:
-        await asyncio.to_thread(functools.partial(self._thread.shutdown, wait=True))
+        await asyncio.to_thread(self._thread.shutdown)
         if self._journal is not None:
             await asyncio.to_thread(self._journal.close)
 

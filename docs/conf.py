@@ -1,0 +1,46 @@
+"""How Sphinx makes the site; `scripts/dev/docs` runs it.
+
+The source folder is the whole repository, so that a link leads to the same file in the site as on a code host.
+Pages are plain Markdown. The navigation is made of the lists in index.md; a page that they leave out fails the build.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+_CORE = Path(__file__).parents[1] / "packages/memory-core/pyproject.toml"
+_LINK = re.compile(r"^- \[[^]]+\]\(([^)]+)\.md\)", re.MULTILINE)
+
+project = "Claude Memory"
+release = tomllib.loads(_CORE.read_text())["project"]["version"]
+root_doc = "docs/index"
+include_patterns = ["docs/*.md", "docs/reference/*.md", "*.md"]
+extensions = ["myst_parser", "sphinx_copybutton"]
+
+myst_heading_anchors = 4  # `page.md#a-heading`, named as code hosts name it
+# An example of JSON that leaves something out with "…" is no JSON.
+suppress_warnings = ["misc.highlighting_failure"]
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
+html_copy_source = False
+
+# What is copied from a session: its commands, without prompts and without what they print.
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
+
+
+def _navigation(_: Sphinx, page: str, source: list[str]) -> None:
+    """Make of each list in index.md a table of contents for the side of every page."""
+    if page == root_doc:
+        for section in source[0].split("\n## ")[1:]:
+            caption, pages = section.splitlines()[0], "\n".join(_LINK.findall(section))
+            source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n"
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("source-read", _navigation)

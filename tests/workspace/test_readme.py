@@ -13,7 +13,10 @@ from support.sockets import free_port
 ROOT = Path(__file__).resolve().parents[2]
 # The port may be in use here: the commands run with another one.
 README = (ROOT / "README.md").read_text().replace("8420", str(free_port()))
-DOCS = {page.stem: page.read_text().replace("8420", str(free_port())) for page in sorted((ROOT / "docs").glob("*.md"))}
+DOCS = {
+    page.relative_to(ROOT / "docs").with_suffix("").as_posix(): page.read_text().replace("8420", str(free_port()))
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+}
 PAGES = {"README": README} | DOCS
 SESSIONS = [
     pytest.param(session, id=f"{name}: {session.heading}") for name, page in PAGES.items() for session in sessions(page)

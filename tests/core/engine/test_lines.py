@@ -92,6 +92,7 @@ def test_a_long_file_comes_in_batches(tmp_path: Path) -> None:
             "unit length",
         ),
     ],
+    ids=["broken", "of another format", "no text", "a surrogate", "blank", "a vector too long"],
 )
 def test_a_bad_line_is_refused_by_its_number(tmp_path: Path, line: bytes, words: str) -> None:
     path = tmp_path / "bad.jsonl"

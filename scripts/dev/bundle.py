@@ -1,8 +1,9 @@
-"""What is built beside the packages: a bundle for desktop programs, and the registry's `server.json`.
+"""What is built beside the packages: a bundle for desktop programs, the plugin, and the registry's `server.json`.
 
-Both take version, description and settings from the plugin's manifest, so that nothing is said twice. The bundle holds
-the bridge's own sources, which need Python and nothing else: no index is asked when it starts. It is stored, not
-compressed, with one date for all files: the same sources give the same bytes on every machine. Standard library only.
+All take version, description and settings from the plugin's manifest, so that nothing is said twice. The bundle holds
+the bridge's own sources, which need Python and nothing else: no index is asked when it starts. It and the plugin are
+stored, not compressed, with one date for all files: the same sources give the same bytes on every machine. Standard
+library only.
 """
 
 import json
@@ -29,21 +30,36 @@ _DAY_ONE = (1980, 1, 1, 0, 0, 0)
 _PLAIN_FILE = 0o100644 << 16
 
 
+def built(version: str, dist: Path) -> tuple[Path, Path, Path]:
+    """Where they are, or will be: the bundle, the plugin, the listing."""
+    return dist / f"memory-{version}.mcpb", dist / f"memory-plugin-{version}.zip", dist / "server.json"
+
+
 def build(root: Path, dist: Path) -> list[Path]:
-    """Both files, in `dist`."""
+    """All three, in `dist`."""
     dist.mkdir(parents=True, exist_ok=True)
     plugin = json.loads((root / PLUGIN).read_text("utf-8"))
-    listing = dist / "server.json"
-    listing.write_text(text(registry_listing(root, plugin)), "utf-8")
-    bundle = dist / f"memory-{plugin['version']}.mcpb"
+    bundled, packed, listing = built(plugin["version"], dist)
+    licence = {"LICENSE": (root / "LICENSE").read_text("utf-8")}
     files = {"manifest.json": text(bundle_manifest(plugin)), "pyproject.toml": bundle_project(plugin)}
-    files |= {ENTRY_POINT: _MAIN, "LICENSE": (root / "LICENSE").read_text("utf-8")} | sources(root)
-    with zipfile.ZipFile(bundle, "w") as archive:
+    store(bundled, files | {ENTRY_POINT: _MAIN} | licence | sources(root))
+    store(packed, licence | plugin_files(root))
+    listing.write_text(text(registry_listing(root, plugin)), "utf-8", newline="\n")
+    return [bundled, packed, listing]
+
+
+def store(archive: Path, files: dict[str, str]) -> None:
+    with zipfile.ZipFile(archive, "w") as opened:
         for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name, _DAY_ONE)
             entry.create_system, entry.external_attr = 3, _PLAIN_FILE  # as Unix writes it, on Windows too
-            archive.writestr(entry, content)
-    return [bundle, listing]
+            opened.writestr(entry, content)
+
+
+def plugin_files(root: Path) -> dict[str, str]:
+    folder = root / PLUGIN.parents[1]
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_text("utf-8") for file in files}
 
 
 def bundle_manifest(plugin: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class CannotBeHadError(Exception):
 def main() -> int:
     failed = False
     with tempfile.TemporaryDirectory() as folder:
-        built, listing = bundle.build(ROOT, Path(folder))
+        built, _, listing = bundle.build(ROOT, Path(folder))
         checks = {file: partial(violations, url, file) for url, file in (*SCHEMAS, (bundle.REGISTRY_SCHEMA, listing))}
         for file, check in (checks | {built: partial(refused_by_mcpb, built)}).items():
             try:

@@ -1,4 +1,4 @@
-"""What is built, before anybody gets it: metadata, contents and pins of wheels and sdists, and the files beside them."""
+"""What is built, before anybody gets it: metadata, contents and pins of wheels and sdists, what lies beside them."""
 
 import configparser
 import json

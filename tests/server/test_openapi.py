@@ -183,3 +183,65 @@ async def test_the_documents_need_the_key(make_app: MakeApp, path: str) -> None:
     http = await make_app(api_key="k")
 
     assert (await http.get(path)).status_code == 401
+
+
+async def test_every_field_of_a_request_says_what_it_means(make_app: MakeApp) -> None:
+    spec = await document(await make_app())
+
+    for path, methods in spec["paths"].items():
+        for method, operation in methods.items():
+            for name, schema in fields(spec, operation).items():
+                assert schema.get("description"), (method, path, name)
+
+
+async def test_what_goes_beyond_a_limit_of_the_document_is_refused_and_the_limit_is_not(make_app: MakeApp) -> None:
+    http = await make_app(api_key="k", limit_reads="off", limit_writes="off", limit_address="off")
+    http.headers["X-API-Key"] = "k"
+    spec = await document(http)
+    tried = set()
+
+    for path, methods in spec["paths"].items():
+        if path == "/import":  # which reads its query only beside a file
+            continue
+        for method in methods.keys() & {"get", "post"}:
+            for name, schema in fields(spec, methods[method]).items():
+                for taken, refused in edges(schema):
+                    limit = await said_of(http, spec, method, path, name, taken)
+                    beyond = await said_of(http, spec, method, path, name, refused)
+                    assert beyond not in ("", limit), (method, path, name, refused)
+                    assert not any(words in limit for words in ("goes from", "at most")), (path, name, limit)
+                    tried.add(name)
+
+    assert {"limit", "query", "min_score", "tags", "max_tokens", "directory", "decisions", "projects"} <= tried
+
+
+def fields(spec: Json, operation: Json) -> Json:
+    """Those of the query and of a JSON body."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    named = spec["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]["properties"] if body else {}
+    return named | {one["name"]: one["schema"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+
+
+def edges(schema: Json) -> list[tuple[object, object]]:
+    """The last value that is taken, and the first that is not."""
+    found: list[tuple[object, object]] = [(schema[edge], schema[edge] + by) for edge, by in BOUNDS if edge in schema]
+    if "maxLength" in schema:
+        found.append(("x" * schema["maxLength"], "x" * (schema["maxLength"] + 1)))
+    if "maxItems" in schema:
+        many = [f"n{number}" for number in range(schema["maxItems"] + 1)]
+        found.append((many[:-1], many))
+    return found
+
+
+BOUNDS = (("minimum", -1), ("maximum", 1))
+
+
+async def said_of(http: httpx.AsyncClient, spec: Json, method: str, path: str, name: str, value: object) -> str:
+    """Why the server refuses `value`; empty where it does not."""
+    body = spec["paths"][path][method].get("requestBody", {}).get("content", {}).get("application/json")
+    if body:
+        example = spec["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]["examples"][0]
+        answer = await http.request(method, path, json={**example, name: value})
+    else:
+        answer = await http.request(method, path, params={name: value})  # type: ignore[dict-item]
+    return str(answer.json()["detail"]) if answer.status_code == 422 else ""

@@ -24,11 +24,7 @@ Without MEMORY_SERVER it uses the local server, and starts it when needed.
 `memory-client hook` is for the agent's hooks; see memory-client hook --help.
 
 Environment:
-  MEMORY_SERVER     URL of the server, such as http://memory.lan:8420
-  MEMORY_API_KEY    its key, or MEMORY_API_KEY_FILE: the file that holds it
-  MEMORY_CLIENT_ID  name of this machine (default: its host name)
-  MEMORY_PROJECT    project (default: the git repository of the working directory)
-  MEMORY_DATA_DIR   data directory of the local server (default: ~/.claude-memory)
+{environment}
 Server, key and name are looked for in ~/.config/claude-memory/env too, which `claude-memory setup` writes.
 
 Options:
@@ -42,7 +38,7 @@ def main() -> None:
     if arguments in (["--version"], ["-V"]):
         print(f"memory-client {__version__}")  # noqa: T201
     elif arguments in (["--help"], ["-h"]):
-        print(_HELP, end="")  # noqa: T201
+        print(help_text(), end="")  # noqa: T201
     elif arguments[:1] == ["hook"]:
         from memory_client import hooks  # the bridge needs none of it
 
@@ -52,6 +48,12 @@ def main() -> None:
         sys.exit(2)
     else:
         _bridge()
+
+
+def help_text() -> str:
+    from memory_client.environment import in_help  # nothing else needs it
+
+    return _HELP.format(environment=in_help())
 
 
 def _bridge() -> None:

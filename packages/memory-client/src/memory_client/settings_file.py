@@ -14,6 +14,8 @@ SERVER = "MEMORY_SERVER"
 _PAIR = (SERVER, "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
 """A server and the key to it come from one place: a key never goes to another server than it was set with."""
 _ALONE = ("MEMORY_CLIENT_ID", "MEMORY_DATA_DIR", "MEMORY_HOOKS")
+NAMES = (*_PAIR, *_ALONE)
+"""What the file may set; other lines in it are somebody else's."""
 _SPECIAL = frozenset("$`\"'\\;&|<>()*?[]{}!")
 
 
@@ -82,7 +84,7 @@ def _settings(text: str, file: str, home: str) -> Iterator[tuple[str, str]]:
             name, equals, value = rest.partition("=")
             if not equals or not name.isidentifier():
                 raise SettingError(f"line {number} of {file} is not export NAME=value; mend or remove it")
-            if name not in _PAIR and name not in _ALONE:
+            if name not in NAMES:
                 break
             word, rest = _word(value, f"line {number} of {file}")
             yield name, home + word[1:] if value.startswith("~/") else word

@@ -49,6 +49,15 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     def flag(self) -> str:
         return "--" + self.name.replace("_", "-")
 
+    @property
+    def takes(self) -> str:
+        """`a whole number from 0 to 9`, `one of red, blue`."""
+        return _allowed(self.kind)
+
+    @property
+    def shown_default(self) -> str:
+        return _shown(self.default)
+
 
 def options(settings: type[msgspec.Struct]) -> Iterator[Declared]:
     """Every field of `settings` that carries an Option, in the order written."""
@@ -184,6 +193,10 @@ def _allowed(kind: Any) -> str:
         return "one of " + ", ".join(str(member.value) for member in plain)
     if plain is bool:
         return "true or false"
+    if plain is Path:
+        return "a path"
+    if typing.get_origin(plain) is tuple:
+        return "a list, by comma"
     word = "a whole number" if plain is int else "a number" if plain is float else "text"
     return word + _bounds(kind)
 

@@ -24,7 +24,7 @@ COMMANDS = {
     keys_command.NAME: keys_command.run,
     healthcheck.NAME: healthcheck.run,
 }
-_NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE", "MEMORY_PUBLIC_URL")
+NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KEY_FILE", "MEMORY_PUBLIC_URL")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +73,7 @@ def remote_settings(environ: Mapping[str, str], flags: Mapping[str, str | None])
 
 def local_settings(environ: Mapping[str, str], flags: Mapping[str, str | None]) -> ServerSettings:
     """Loopback, any free port and a token of its own: what is set for a shared server does not apply."""
-    given = {name: value for name, value in environ.items() if name not in _NOT_FOR_LOCAL}
+    given = {name: value for name, value in environ.items() if name not in NOT_FOR_LOCAL}
     settings = load_settings(ServerSettings, given, {**flags, "host": None, "port": None, "public_url": None})
     chosen = flags.get("data_dir") or given.get("MEMORY_DATA_DIR")
     data_dir = settings.data_dir if chosen else LOCAL_DATA_DIR.expanduser()

@@ -15,6 +15,7 @@ from memory_core.errors import Problem
 from memory_server import __version__
 from memory_server.access import Doors, Level
 from memory_server.docs_page import POLICY, page
+from memory_server.field_notes import noted
 from memory_server.problems import MEDIA_TYPE
 from memory_server.rest import MEDIA, MemoryFile, PlainText, Route
 
@@ -123,6 +124,8 @@ def _schemas(routes: list[Route]) -> Json:
     named.update(kind for route in routes for kind in (route.returns, route.body, route.query) if kind)
     structs = sorted(named - {MemoryFile, PlainText}, key=lambda kind: kind.__name__)
     _, schemas = msgspec.json.schema_components(structs, ref_template=_REF)
+    for kind in {kind for route in routes for kind in (route.body, route.query) if kind and kind is not MemoryFile}:
+        schemas[kind.__name__]["properties"] = noted(kind, schemas[kind.__name__]["properties"])
     for name, example in _EXAMPLES.items():
         schemas[name]["examples"] = [example]
     return schemas
@@ -139,10 +142,21 @@ def _taken(route: Route, schemas: Json) -> Json:
         taken["requestBody"] = {"required": True, **_content(route.body)}
     if route.query is not None:
         fields = schemas[route.query.__name__]["properties"]
-        taken["parameters"] = [{"name": name, "in": "query", "schema": schema} for name, schema in fields.items()]
+        taken["parameters"] = [
+            {"name": name, "in": "query", "description": schema["description"], "schema": schema}
+            for name, schema in fields.items()
+        ]
     if route.changes:
         taken.setdefault("parameters", []).extend(_HEADERS)
-    return taken | ({"security": []} if route.needs is Level.OPEN else {})
+    return taken | {"security": _security(route)}
+
+
+def _security(route: Route) -> list[Json]:
+    """Either way of sending a key, and what that must be able to do: not a scope of OAuth, but OpenAPI's "role"."""
+    if route.needs is Level.OPEN:
+        return []
+    roles = [route.needs.name.lower(), *(["all projects"] if route.whole else [])]
+    return [{"key": roles}, {"bearer": roles}]
 
 
 def _content(kind: type[msgspec.Struct]) -> Json:

@@ -1,6 +1,7 @@
 """The default backend: equal to the reference, converted once, clear about what it cannot do."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -188,3 +189,15 @@ def test_queries_are_marked_where_the_model_says_so(tmp_path: Path, cache: Path)
 
     np.testing.assert_allclose(marking.embed_query("hello"), plain.embed_query("question: hello"), atol=1e-5)
     np.testing.assert_allclose(marking.embed(["hello"]), plain.embed(["hello"]), atol=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["embedders", "rerankers"])
+def test_the_runtime_tells_nobody_of_itself_and_marks_no_machine(backend: str, tmp_path: Path) -> None:
+    """ONNX Runtime would, from its import on: an identifier of the machine, and reports to its maker."""
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"} | home
+    code = f"import memory_core.engine.{backend}.onnx"
+
+    subprocess.run([sys.executable, "-B", "-c", code], env=environment, check=True, timeout=60)
+
+    assert list(tmp_path.rglob("*")) == []

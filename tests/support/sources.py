@@ -58,6 +58,49 @@ CREATE TABLE directives (
 );
 CREATE TABLE pending_messages (id INTEGER PRIMARY KEY AUTOINCREMENT, message_type TEXT NOT NULL);
 """
+ENGRAM = """
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY, project TEXT NOT NULL, directory TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
+    summary TEXT
+);
+CREATE TABLE observations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, sync_id TEXT, session_id TEXT NOT NULL, type TEXT NOT NULL,
+    title TEXT NOT NULL, content TEXT NOT NULL, tool_name TEXT, project TEXT, scope TEXT NOT NULL DEFAULT 'project',
+    topic_key TEXT, normalized_hash TEXT, revision_count INTEGER NOT NULL DEFAULT 1,
+    duplicate_count INTEGER NOT NULL DEFAULT 1, last_seen_at TEXT, pinned INTEGER NOT NULL DEFAULT 0,
+    review_after TEXT, expires_at TEXT, embedding BLOB, embedding_model TEXT, embedding_created_at TEXT,
+    created_at TEXT NOT NULL, updated_at TEXT NOT NULL, deleted_at TEXT
+);
+CREATE TABLE user_prompts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, sync_id TEXT, session_id TEXT NOT NULL, content TEXT NOT NULL, project TEXT,
+    created_at TEXT NOT NULL
+);
+CREATE TABLE memory_relations (id INTEGER PRIMARY KEY, sync_id TEXT, source_id TEXT, target_id TEXT, relation TEXT);
+CREATE VIRTUAL TABLE observations_fts USING fts5(title, content, content='observations', content_rowid='id');
+"""
+CHROMA = """
+CREATE TABLE collections (id TEXT PRIMARY KEY, name TEXT NOT NULL, dimension INTEGER, database_id TEXT NOT NULL);
+CREATE TABLE segments (id TEXT PRIMARY KEY, type TEXT NOT NULL, scope TEXT NOT NULL, collection TEXT NOT NULL);
+CREATE TABLE embeddings (
+    id INTEGER PRIMARY KEY, segment_id TEXT NOT NULL, embedding_id TEXT NOT NULL, seq_id BLOB NOT NULL,
+    created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, UNIQUE (segment_id, embedding_id)
+);
+CREATE TABLE embedding_metadata (
+    id INTEGER REFERENCES embeddings(id), key TEXT NOT NULL, string_value TEXT, int_value INTEGER, float_value REAL,
+    bool_value INTEGER, PRIMARY KEY (id, key)
+);
+"""
+KNOWLEDGE_GRAPH = """
+CREATE TABLE entities (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL, type TEXT DEFAULT 'unknown', properties TEXT DEFAULT '{}',
+    created_at TEXT DEFAULT CURRENT_TIMESTAMP
+);
+CREATE TABLE triples (
+    id TEXT PRIMARY KEY, subject TEXT NOT NULL, predicate TEXT NOT NULL, object TEXT NOT NULL, valid_from TEXT,
+    valid_to TEXT, confidence REAL DEFAULT 1.0, source_closet TEXT, source_file TEXT, source_drawer_id TEXT,
+    adapter_name TEXT, extracted_at TEXT DEFAULT CURRENT_TIMESTAMP
+);
+"""
 NOTE = """\
 ---
 title: Checkout
@@ -255,6 +298,93 @@ def mem0(folder: Path) -> Path:
     return path
 
 
+ENGRAM_ROWS: dict[str, list[dict[str, Any]]] = {
+    "sessions": [
+        {"id": "s-1", "project": "shop", "directory": "/work/shop", "started_at": "2026-03-01 09:00:00",
+         "ended_at": "2026-03-01 10:00:00", "summary": "Goal: mend the cart"},
+        {"id": "s-2", "project": "shop", "directory": "/work/shop", "started_at": "2026-03-02 09:00:00"},
+    ],
+    "observations": [
+        {"id": 1, "sync_id": "obs-1", "session_id": "s-1", "type": "bugfix", "title": "Cart lost items",
+         "content": "What: a lock was missing", "project": "shop", "scope": "project", "topic_key": "bug/cart",
+         "revision_count": 3, "pinned": 1, "review_after": "2027-01-01 00:00:00",
+         "created_at": "2026-03-01 09:30:00", "updated_at": "2026-03-01 09:45:00"},
+        {"id": 2, "sync_id": "obs-2", "session_id": "s-2", "type": "preference", "title": "Tea",
+         "content": "Tea over coffee", "project": "shop", "scope": "personal", "tool_name": "mem_save",
+         "created_at": "2026-03-02 09:30:00", "updated_at": "2026-03-02 09:30:00"},
+        {"id": 3, "sync_id": "obs-3", "session_id": "s-2", "type": "decision", "title": "One lock a cart",
+         "content": "One lock a cart", "project": "shop", "scope": "project",
+         "created_at": "2026-03-02 09:40:00", "updated_at": "2026-03-02 09:50:00", "deleted_at": "2026-03-03 08:00:00"},
+    ],
+    "prompts": [
+        {"id": 1, "sync_id": "p-1", "session_id": "s-1", "content": "fix the cart", "project": "shop",
+         "created_at": "2026-03-01 09:01:00"},
+    ],
+}  # fmt: skip
+
+
+def engram(folder: Path) -> Path:
+    rows = {"sessions": ENGRAM_ROWS["sessions"], "observations": ENGRAM_ROWS["observations"],
+            "user_prompts": ENGRAM_ROWS["prompts"]}  # fmt: skip
+    relation = {"sync_id": "r-1", "source_id": "obs-1", "target_id": "obs-3", "relation": "related"}
+    return database(folder / "engram.db", ENGRAM, **rows, memory_relations=[relation])
+
+
+def engram_export(folder: Path) -> Path:
+    path = folder / "engram-export.json"
+    path.write_text(json.dumps({"version": "0.1.0", "exported_at": "2026-03-03 09:00:00"} | ENGRAM_ROWS, indent=2))
+    return path
+
+
+def mempalace(folder: Path) -> Path:
+    """`~/.mempalace`: a drawer an agent filed, a mined one in two pieces, a diary entry, a closet, and a triple."""
+    home = folder / "mempalace"
+    kinds = {str: "string", int: "int", float: "float"}
+    (home / "palace").mkdir(parents=True)
+    filed = {"filed_at": "2026-04-01T10:00:00", "last_modified": "2026-04-01T10:00:00"}
+    mined = filed | {"wing": "shop", "room": "documentation", "added_by": "mempalace", "source_file": "/work/a.md"}
+    drawers: list[tuple[str, str, dict[str, Any]]] = [
+        ("drawers", "drawer_shop_decisions_1", filed | {"wing": "shop", "room": "decisions", "added_by": "mcp",
+         "chunk_index": 0, "source_file": "", "chroma:document": "Payments are retried three times"}),
+        ("drawers", "drawer_shop_documentation_2", mined | {"chunk_index": 0, "chroma:document": "Deploy on Fridays"}),
+        ("drawers", "drawer_shop_documentation_3", mined | {"chunk_index": 1, "chroma:document": "Fridays, after lunch",
+         "source_mtime": 1775037600.5}),
+        ("drawers", "diary_wing_helper_4", filed | {"wing": "wing_helper", "room": "diary", "hall": "hall_diary",
+         "agent": "helper", "type": "diary_entry", "topic": "bugs", "chroma:document": "Today the cart lost items"}),
+        ("closets", "closet_shop_1", filed | {"wing": "shop", "chroma:document": "shop/documentation/a"}),
+    ]  # fmt: skip
+    database(
+        home / "palace" / "chroma.sqlite3",
+        CHROMA,
+        collections=[
+            {"id": name, "name": f"mempalace_{name}", "dimension": 384, "database_id": "d"}
+            for name in ("drawers", "closets")
+        ],
+        segments=[
+            {"id": f"s-{name}", "type": "urn:chroma:segment/metadata/sqlite", "scope": "METADATA", "collection": name}
+            for name in ("drawers", "closets")
+        ],
+        embeddings=[
+            {"id": number, "segment_id": f"s-{shelf}", "embedding_id": name, "seq_id": number,
+             "created_at": "2026-04-01 10:00:00"}
+            for number, (shelf, name, _) in enumerate(drawers, start=1)
+        ],
+        embedding_metadata=[
+            {"id": number, "key": key, f"{kinds[type(value)]}_value": value}
+            for number, (_, _, said) in enumerate(drawers, start=1)
+            for key, value in said.items()
+        ],
+    )  # fmt: skip
+    database(
+        home / "knowledge_graph.sqlite3",
+        KNOWLEDGE_GRAPH,
+        entities=[{"id": "ada", "name": "Ada"}, {"id": "shop", "name": "shop"}],
+        triples=[{"id": "t_ada_maintains_shop_1", "subject": "ada", "predicate": "maintains", "object": "shop",
+                  "valid_from": "2026-01-01", "confidence": 0.9, "extracted_at": "2026-04-01 10:00:00"}],
+    )  # fmt: skip
+    return home
+
+
 SOURCES: dict[str, Callable[[Path], Path]] = {
     "claude-code": claude_code,
     "mcp-memory": mcp_memory,
@@ -262,4 +392,6 @@ SOURCES: dict[str, Callable[[Path], Path]] = {
     "claude-mem": claude_mem,
     "basic-memory": basic_memory,
     "mem0": mem0,
+    "engram": engram,
+    "mempalace": mempalace,
 }

@@ -39,7 +39,7 @@ values = st.recursive(
 )
 FIELDS = (
     "id memory content user_id metadata categories created_at expiration_date state type name entityType observations "
-    "from to relationType results memories relations apps"
+    "from to relationType results memories relations apps sessions observations prompts scope pinned summary"
 )
 fields = st.sampled_from(FIELDS.split())
 items = st.dictionaries(fields, values | st.sampled_from(["entity", "relation"]), max_size=6)
@@ -74,11 +74,11 @@ def test_any_markdown(text: bytes, name: str) -> None:
 @settings(deadline=None)
 @given(st.lists(documents, max_size=3).map("\n".join).map(str.encode) | st.binary(max_size=40))
 def test_any_json(text: bytes) -> None:
-    for system in ("mcp-memory", "mem0", "jsonl"):
+    for system in ("mcp-memory", "mem0", "engram", "jsonl"):
         expect_sense(found(text, "file.json", system))
 
 
 @given(st.binary(max_size=200))
 def test_any_database(text: bytes) -> None:
-    for system in ("mcp-memory-service", "claude-mem"):
+    for system in ("mcp-memory-service", "claude-mem", "engram", "mempalace"):
         expect_sense(found(b"SQLite format 3\0" + text, "file.db", system))

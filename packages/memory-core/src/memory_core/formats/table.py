@@ -8,7 +8,16 @@ from pathlib import Path
 from memory_core.errors import InvalidError, UnavailableError
 from memory_core.formats import folder, jsonl
 from memory_core.formats.found import Format, Found, Left
-from memory_core.formats.others import basic_memory, claude_code, claude_mem, knowledge_graph, mcp_memory_service, mem0
+from memory_core.formats.others import (
+    basic_memory,
+    claude_code,
+    claude_mem,
+    engram,
+    knowledge_graph,
+    mcp_memory_service,
+    mem0,
+    mempalace,
+)
 
 FORMATS = {
     one.name: one
@@ -21,6 +30,8 @@ FORMATS = {
         claude_mem.FORMAT,
         basic_memory.FORMAT,
         mem0.FORMAT,
+        engram.FORMAT,
+        mempalace.FORMAT,
     )
 }
 

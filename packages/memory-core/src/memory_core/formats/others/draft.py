@@ -19,7 +19,7 @@ from memory_core.errors import InvalidError
 from memory_core.formats.found import Found, Left, check
 from memory_core.types import DEFAULT_SCORE, Memory, MemoryType
 
-_NAMES = ("source", "project_id", "client_id", "session_id")
+_NAMES = ("source", "project_id", "client_id", "session_id", "topic_key")
 _MAX_VALUE_CHARS = 60  # of a value that is worth a tag, and not a line below the text
 _CUTS = ("\n\n", "\n", " ")  # where a long text is cut, best first
 
@@ -35,12 +35,14 @@ class Draft(Struct, kw_only=True):
     updated_at: datetime | None = None
     deleted_at: datetime | None = None
     expires_at: datetime | None = None
+    review_by: datetime | None = None
     memory_type: MemoryType = MemoryType.OBSERVATION
     tags: list[str] = msgspec.field(default_factory=list)
     source: str | None = None
     project_id: str | None = None
     client_id: str | None = None
     session_id: str | None = None
+    topic_key: str | None = None
     superseded_by: str | None = None
     certainty_score: float = DEFAULT_SCORE
     quality_score: float = DEFAULT_SCORE
@@ -97,6 +99,8 @@ def _memory(draft: Draft, memory_id: str, content: str, tags: tuple[str, ...]) -
         updated_at=draft.updated_at or draft.at,
         deleted_at=draft.deleted_at,
         expires_at=draft.expires_at,
+        review_by=draft.review_by,
+        topic_key=draft.topic_key,
         superseded_by=draft.superseded_by,
     )
 

@@ -30,7 +30,9 @@ TYPES = {
 _PLACED = {
     "id", "content_hash", "content", "tags", "memory_type", "metadata", "created_at", "updated_at", "created_at_iso",
     "updated_at_iso", "deleted_at", "superseded_by", "confidence",
+    "embedding_pending", "last_accessed",
 }  # fmt: skip
+_OWN_TABLES = {"memories", "memory_graph", "metadata", "migration_registry", "sync_cursor", "push_cursor"}
 _BY_DEFAULT = {"store": "default", "version": 1}  # what such a column says of most rows
 _COMPUTED = "related"  # found by the program itself, by likeness
 
@@ -49,7 +51,7 @@ def read(path: Path) -> Iterator[Found]:
             titles[draft.key[0]] = next((line.strip() for line in draft.content.splitlines() if line.strip()), "")[:200]
             yield from memories(draft)
         yield from _relations(sqlite.rows(connection, "memory_graph"), titles)
-        for table, count in sqlite.counted(connection, {"memories", "metadata", "memory_graph"}):
+        for table, count in sqlite.counted(connection, _OWN_TABLES):
             yield Left(f"table {table}", f"rows that are no memories, or of a kind that is not known here: {count}")
 
 

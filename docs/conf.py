@@ -11,7 +11,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 _CORE = Path(__file__).parents[1] / "packages/memory-core/pyproject.toml"
-_LINK = re.compile(r"^- \[[^]]+\]\(([^)]+)\.md\)", re.MULTILINE)
+_LINK = re.compile(r"^- \[([^]]+)\]\(([^)]+)\.md\)", re.MULTILINE)
 
 project = "Claude Memory"
 release = tomllib.loads(_CORE.read_text())["project"]["version"]
@@ -38,7 +38,8 @@ def _navigation(_: Sphinx, page: str, source: list[str]) -> None:
     """Make of each list in index.md a table of contents for the side of every page."""
     if page == root_doc:
         for section in source[0].split("\n## ")[1:]:
-            caption, pages = section.splitlines()[0], "\n".join(_LINK.findall(section))
+            caption = section.splitlines()[0]
+            pages = "\n".join(f"{title} <{name}>" for title, name in _LINK.findall(section))
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n"
 
 

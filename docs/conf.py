@@ -8,6 +8,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from pygments.lexers.shell import BashSessionLexer
 from sphinx.application import Sphinx
 
 _CORE = Path(__file__).parents[1] / "packages/memory-core/pyproject.toml"
@@ -43,5 +44,12 @@ def _navigation(_: Sphinx, page: str, source: list[str]) -> None:
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n"
 
 
+class _Session(BashSessionLexer):
+    """A command begins with "$ " and with nothing else: a line that is printed may begin with "#"."""
+
+    _ps1rgx = re.compile(r"^(\$ )(.*\n?)")
+
+
 def setup(app: Sphinx) -> None:
     app.connect("source-read", _navigation)
+    app.add_lexer("console", _Session)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 GENERATED = "<!-- Made from the code by `uv run python -m scripts.dev.reference`; edit that, not this. -->"
 
 _CODE = re.compile(r"(`[^`]*`)")
-_NAMES = re.compile(r"(?<![\w$-])(--[a-z][a-z-]+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?![\w-])")
+_NAMES = re.compile(r"(?<![\w$/-])(--?[a-z](?:[a-z-]*[a-z])?|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?:=[\w:/.-]*\w)?)(?![\w-])")
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z`])")
 
 
@@ -31,6 +31,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def block(text: str, language: str = "text") -> str:

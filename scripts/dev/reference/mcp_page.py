@@ -4,6 +4,7 @@ from typing import Any
 
 from scripts.dev.reference import markdown as md
 from scripts.dev.reference import schemas
+from scripts.dev.reference.structures import meaning
 
 from memory_server import arguments, mcp_messages, resources
 from memory_server.field_notes import note
@@ -19,7 +20,7 @@ Values and limits that are not here are those of [REST](rest.md), whose verbs th
 _ARGUMENTS = """\
 Arguments that are not named here are refused.
 Numbers may come as text, lists as their JSON, and null counts as left out: models write so.
-An id may be its first four characters or more, with or without its brackets."""
+Of an id its first four characters are enough, or more where several begin alike; brackets around it do no harm."""
 
 _MORE = {
     "as_of": "What was known then: a date, a time, or a span ago such as 7d.",
@@ -28,6 +29,8 @@ _MORE = {
     "max_memories": "At most so many memories.",
     "max_tokens": f"At most so many tokens of text, {arguments.LEAST_TOKENS} to {arguments.MOST_TOKENS:,}.",
     "project_id": 'Which project; "" stands for no project. Left out: the one that the caller works in.',
+    "memory_id": "The id of a memory, or its unique beginning.",
+    "supersedes": "The id of a memory that it takes the place of.",
     "memory_search.query": "What to find; what stands in double quotes, word for word; `id:` and an id: that one in full.",
     "memory_context.query": "Only what bears on this, such as a prompt.",
     "memory_context.session_id": "Only what this session was not told before; it is written down as told.",
@@ -95,8 +98,7 @@ def _what(tool: Tool, name: str, schema: dict[str, Any]) -> str:
     if own := _MORE.get(f"{tool.name}.{name}") or _MORE.get(name):
         return own
     described = note(name, filters=tool.read_only)
-    limits = schemas.limits(described | schema)
-    return described["description"] + (f" {limits[0].upper()}{limits[1:]}." if limits else "")
+    return meaning({**described, **schema, "description": described["description"]})
 
 
 def _prompts() -> str:

@@ -51,6 +51,6 @@ def limits(schema: Schema) -> str:
 def default(schema: Schema) -> str:
     """As JSON has it; nothing for what is empty or null."""
     value = schema.get("default")
-    if value in (None, [], "", {}):
-        return ""
-    return code(str(value).lower() if isinstance(value, bool) else str(value))
+    if isinstance(value, bool):
+        return code(str(value).lower())
+    return "" if value is None or (not value and not isinstance(value, int | float)) else code(str(value))

@@ -34,7 +34,13 @@ Tags = Annotated[
         name=["--tags", "-t"], negative=(), help="Tags, separated by commas; may be repeated.", show_default=False
     ),
 ]
-Limit = Annotated[int, Parameter(name=["--limit", "-n"], help="At most so many memories, 1 to 200.")]
+
+
+def limit(of: str) -> Parameter:
+    return Parameter(name=["--limit", "-n"], help=f"At most so many {of}, 1 to 200.")
+
+
+Limit = Annotated[int, limit("memories")]
 Global = Annotated[bool, flag("All projects, not the current one alone.", ["--global", "-g"])]
 
 
@@ -77,7 +83,7 @@ class Filters:
     memory_type: Annotated[MemoryType | None, Parameter(name="--type", help="Only of this type.")] = None
     tags: Tags = ()
     tags_all: Annotated[bool, flag("With all of the tags, not any of them.")] = False
-    client: Annotated[str | None, Parameter(help="Only what this client stored.")] = None
+    client: Annotated[str | None, Parameter(help="Only what this machine kept.")] = None
     session_name: Annotated[str | None, Parameter(name="--session", help="Only of this session.")] = None
     since: Annotated[str | None, Parameter(help="Not older: a date, a time or an age (12h, 7d, 2w).")] = None
     until: Annotated[str | None, Parameter(help="Not newer; a date means its whole day.")] = None

@@ -25,7 +25,7 @@ _LIMITS_S = {"SessionEnd": 1.2, "sessionEnd": 1.2}  # Claude Code ends it after 
 _MOST_S = 60.0
 _MAX_INPUT_BYTES = 4 << 20
 
-_HELP = """\
+HELP = """\
 Usage: memory-client hook [EVENT] [--within SECONDS] [--agent NAME] [--verbose]
        memory-client hook --check
 
@@ -167,7 +167,7 @@ def _seconds(text: str) -> float | None:
 
 
 def _help(_: "Mapping[str, str]") -> int:
-    sys.stdout.write(_HELP)
+    sys.stdout.write(HELP)
     return 0
 
 

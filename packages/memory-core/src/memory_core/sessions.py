@@ -45,7 +45,7 @@ BUDGETS = {
 class ContextRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a session wants to be told now. `directory` is where its agent works; that registers it with its project.
 
-    A longer `prompt` is cut to `MAX_PROMPT_CHARS`.
+    A `prompt` that is too long is cut.
     """
 
     occasion: Occasion = Occasion.START

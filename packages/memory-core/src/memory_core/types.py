@@ -157,8 +157,8 @@ class Updated(Memory, frozen=True, kw_only=True):
 class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which memories are meant: every filter there is, applied inside each query and never after its cut.
 
-    `project_id` unset means every project at the engine; at a server's door it means the caller's project, if the
-    caller names one. Null means the memories of no project. `global_search` means every project, whatever
+    `project_id` unset means the project that the caller of a server names by its headers, and every project where it
+    names none. Null means the memories of no project. `global_search` means every project, whatever
     `project_id` says. `include_global` adds the memories of no project to those of the named one. Of all these, only
     those of `projects` are meant where that is given; "" in it stands for no project. `include_superseded` adds those
     that another memory took the place of. `as_of` shows everything as it was at that moment.

@@ -19,7 +19,7 @@ _PATH: Json = {"minLength": 1, "maxLength": checks.MAX_PATH_CHARS}
 _LIMIT: Json = {"minimum": 1, "maximum": checks.MAX_LIMIT}
 _DAYS: Json = {"minimum": 0, "maximum": 36_500}
 _TOKENS: Json = {"minimum": 50, "maximum": 20_000}
-_AMOUNT: Json = {"minimum": 1, "maximum": 1 << 50}
+_AMOUNT: Json = {"minimum": 1}
 _LINES: Json = {"maxItems": sessions.MAX_LINES}
 _TIME = "ISO 8601; UTC where it names no zone"
 
@@ -118,6 +118,7 @@ _OF_ONE: dict[str, tuple[str, Json]] = {
     "ContextQuery.query": ("Only what is relevant to this, such as a prompt.", {"maxLength": checks.MAX_QUERY_CHARS}),
     "ContextRequest.max_tokens": (f"At most so many tokens of text. Left out: {_BUDGETS}.", _TOKENS),
     "ImportQuery.project_id": ("The project for memories that have none in the file.", _NAME),
+    "MemoryPatch.project_id": ("The project it moves to; null: every project.", _NAME),
     "NewAlias.project_id": ("The project that it means.", _NAME),
     "NewKey.client_id": ("The one machine that it speaks for.", _NAME),
     "NewKey.expires_at": (f"When it ends: {_TIME}. Left out: never.", {}),

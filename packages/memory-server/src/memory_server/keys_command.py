@@ -56,7 +56,7 @@ def add_command(commands: Any) -> None:
     for ends in (create, rotate):
         ends.add_argument("--expires", help="when it ends: a date, a time, or a span from now on (12h, 90d)")
     for needs_one in (create, rotate, revoke):
-        needs_one.add_argument("name", metavar="NAME")
+        needs_one.add_argument("name", metavar="NAME", help="its name, such as that of the machine it is for")
 
 
 def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:

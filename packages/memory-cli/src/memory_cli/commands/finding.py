@@ -29,7 +29,7 @@ from memory_core.types import ContextQuery, ListQuery, Scope, SearchMode, Search
 
 async def search(
     *words: Annotated[str, Parameter(help="What to look for; without it, the newest memories.")],
-    query: Annotated[str | None, Parameter(name=["--query", "-q"], help="The same as an option.")] = None,
+    query: Annotated[str | None, Parameter(name=["--query", "-q"], help="The same, as a flag.")] = None,
     mode: Annotated[
         SearchMode, Parameter(name=["--mode", "-m"], help="By the words, by the meaning, or by both.")
     ] = SearchMode.HYBRID,

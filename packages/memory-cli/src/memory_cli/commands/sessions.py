@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from memory_cli import session_words
 from memory_cli.commands.keeping import read_text
-from memory_cli.options import Global, Here, Limit, flag, scope_in_words
+from memory_cli.options import Global, Here, flag, limit, scope_in_words
 from memory_cli.render import ID_DIGITS
 from memory_cli.session import Session
 from memory_core.errors import NotFoundError
@@ -85,7 +85,7 @@ async def end(
 @sessions.command(name="list")
 async def list_(
     *,
-    limit: Limit = 20,
+    most: Annotated[int, limit("sessions")] = 20,
     everywhere: Global = False,
     only_open: Annotated[bool, flag("Only those that are open.", "--open")] = False,
     cursor: Annotated[str | None, Parameter(help="Go on where the list before ended: its `next_cursor`.")] = None,
@@ -96,7 +96,7 @@ async def list_(
         project_id=session.project_id or UNSET,
         global_search=everywhere or session.project_id is None,
         status=SessionStatus.OPEN if only_open else None,
-        limit=limit,
+        limit=most,
         cursor=cursor,
     )
     async with session.memories() as store:

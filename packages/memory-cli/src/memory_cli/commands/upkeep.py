@@ -17,7 +17,9 @@ _SLOWEST_POLL_S = 2.0  # 30 a minute, half of what a server allows one key
 async def purge(
     *,
     filters: Filters = NO_FILTERS,
-    older_than: Annotated[int | None, Parameter(name="--older-than-days", help="Only what is older.")] = None,
+    older_than: Annotated[
+        int | None, Parameter(name="--older-than-days", help="Only what is older than so many days.")
+    ] = None,
     containing: Annotated[str | None, Parameter(help="Only what contains this text.")] = None,
     dry_run: Annotated[bool, flag("Show what would go, change nothing; so it is without --yes, too.")] = False,
     yes: Annotated[bool, flag("Do it.", ["--yes", "-y"])] = False,

@@ -8,7 +8,6 @@ from scripts.dev.reference.structures import meaning
 
 from memory_server import arguments, mcp_messages, resources
 from memory_server.field_notes import note
-from memory_server.limits import Kind
 from memory_server.prompts import PROMPTS
 from memory_server.tools import INSTRUCTIONS, TOOLS, Tool
 
@@ -48,7 +47,9 @@ def page() -> str:
         md.section(
             "Prompts", "A person picks them by name. They need a key that may read, and count as reads.", _prompts()
         ),
-        md.section("Resources", "They need a key that may read, and count as reads.", _resources()),
+        md.section(
+            "Resources", "They need a key that may read, and count as reads ([Limits](../limits.md)).", _resources()
+        ),
     )
 
 
@@ -57,17 +58,13 @@ def _overview() -> str:
         (
             md.link(tool.name, tool.name),
             tool.needs.name.lower(),
-            _counted(tool.kind),
+            tool.kind.name.lower(),
             _hints(tool),
             "yes" if tool.audited else "",
         )
         for tool in TOOLS
     ]
     return md.table(("tool", "needs a key that may", "counts as a", "hints", "in the audit log"), rows)
-
-
-def _counted(kind: Kind) -> str:
-    return kind.value
 
 
 def _hints(tool: Tool) -> str:

@@ -32,6 +32,9 @@ _COMPOSE = """\
 In `docker/.env`, beside any option of memory-server; `scripts/install-docker.sh` writes the file ([Docker](../docker.md))."""
 
 
+_PLAIN = ("text", "a path", "true or false", "a list, by comma")  # of which the default and the help say enough
+
+
 def page() -> str:
     return md.page(
         "Options",
@@ -59,18 +62,15 @@ def page() -> str:
 
 
 def _settings() -> str:
-    return md.table(("variable", "flag", "takes", "default", "what it sets"), map(_setting, options(ServerSettings)))
+    return md.table(("variable and flag", "default", "what it sets"), map(_setting, options(ServerSettings)))
 
 
-def _setting(declared: Declared) -> tuple[str, ...]:
+def _setting(declared: Declared) -> tuple[str, str, str]:
     option = declared.option
-    name = (
-        f"{md.code(option.variable)}, or {md.code(option.variable + '_FILE')}"
-        if option.secret
-        else md.code(option.variable)
-    )
-    flag = "none: secret" if option.secret else md.code(declared.flag)
-    return name, flag, declared.takes, md.code(declared.shown_default), md.plain(option.help)
+    other = f"{option.variable}_FILE" if option.secret else declared.flag
+    takes = "a secret, so no flag" if option.secret else declared.takes
+    said = option.help if takes in _PLAIN else f"{option.help}; {takes}"
+    return f"{md.code(option.variable)}, {md.code(other)}", md.code(declared.shown_default), md.plain(said)
 
 
 def _client() -> str:

@@ -1,6 +1,7 @@
 """Whatever goes wrong ends in one sentence on standard error, the right exit code, and no traceback."""
 
 import io
+import os
 import re
 import signal
 import socket
@@ -60,7 +61,7 @@ def assert_sentence(ran: Ran, code: int, *words: str) -> None:
         (("remember", "x"), MISUSED, ("remember", "search")),
         (("-p",), MISUSED, ("-p",)),
         (("import", "nowhere.parquet"), NOT_FOUND, ("nowhere.parquet",)),
-        (("export", "nowhere/all.parquet"), NOT_FOUND, ("nowhere",)),
+        (("export", "nowhere/all.parquet"), NOT_FOUND, ("there is no folder nowhere; make it",)),
     ],
 )
 def test_a_mistake_is_answered_with_a_sentence(
@@ -88,6 +89,14 @@ def test_an_argument_that_is_no_text_is_refused(local_machine: Machine) -> None:
     )
 
     assert_sentence(Ran(done.returncode, done.stdout.decode(), done.stderr.decode()), MISUSED, "surrogate")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_file_that_may_not_be_read_is_one_sentence(machine: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "all.jsonl"
+    file.touch(mode=0o200)
+
+    assert_sentence(machine.run("import", file), FAILED, f"{file} cannot be read: Permission denied")
 
 
 def test_a_file_that_is_no_export_is_refused(machine: Machine, tmp_path: Path) -> None:

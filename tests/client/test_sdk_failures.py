@@ -172,7 +172,44 @@ async def test_a_name_that_nobody_knows_is_the_same() -> None:
     error = await failure("http://no-such-host.invalid:8420")
 
     assert isinstance(error, UnavailableError)
-    assert "cannot reach http://no-such-host.invalid:8420" in str(error)
+    assert "cannot reach http://no-such-host.invalid:8420 (no machine of that name is known here)" in str(error)
+
+
+async def test_plain_http_asked_for_tls_is_said_as_the_light_client_says_it() -> None:
+    def plain(connection: socket.socket) -> None:
+        connection.recv(1)
+        connection.sendall(an_answer("400 Bad Request", b""))
+        connection.recv(65536)  # a close with bytes unread would be a reset
+
+    with listening(plain) as port:
+        error = await failure(f"https://127.0.0.1:{port}")
+
+    assert isinstance(error, AwayError)
+    assert "no TLS connection to https://" in str(error)
+    assert "does it speak plain http://?" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "no such file or directory"), (b"no certificate", "they hold no certificate")]
+)
+async def test_certificates_that_cannot_be_read_are_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "authority.pem"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+
+    with pytest.raises(UnavailableError, match=f"SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {why}"):
+        MemoryClient("https://memory.lan")
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "gopher://127.0.0.1:1"])
+async def test_a_proxy_of_another_kind_is_one_sentence(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+
+    with pytest.raises(UnavailableError, match="HTTP_PROXY or ALL_PROXY names cannot be used; name one with http://"):
+        MemoryClient("http://memory.lan")
 
 
 async def test_a_server_that_dies_in_the_middle_warns_before_a_repeat() -> None:
@@ -283,7 +320,7 @@ async def test_an_export_counts_its_bytes_and_appears_whole(tmp_path: Path) -> N
 async def test_an_export_into_a_folder_that_is_not_there_says_so(tmp_path: Path) -> None:
     with answering(an_answer("200 OK", b"PAR1", "X-Memory-Count: 0", media="application/octet-stream")) as url:
         async with MemoryClient(url) as memories:
-            with pytest.raises(NotFoundError, match="does not exist"):
+            with pytest.raises(NotFoundError, match=r"there is no folder .*nowhere; make it, or name another file"):
                 await memories.export_file(tmp_path / "nowhere" / "all.parquet")
 
 

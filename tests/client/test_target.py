@@ -72,6 +72,20 @@ def test_the_key_is_for_the_named_server_alone() -> None:
     assert (named.key, local.key) == ("k", None)
 
 
+def test_a_key_file_that_is_no_text_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+    environ = {"MEMORY_SERVER": "http://memory.lan", "MEMORY_API_KEY_FILE": str(tmp_path / "key")}
+
+    with pytest.raises(SettingError, match=r"cannot be read: it is not UTF-8 text$"):
+        resolve_target(environ, directory="/")
+
+
+def test_a_data_folder_of_another_user_s_home_is_refused() -> None:
+    """Taken as it stands, it would be a folder of that name wherever one happens to be."""
+    with pytest.raises(SettingError, match="MEMORY_DATA_DIR is '~ana/memories', and only ~/ is known here"):
+        resolve_target({"MEMORY_DATA_DIR": "~ana/memories"}, directory="/")
+
+
 def test_the_key_may_come_from_a_file(tmp_path: Path) -> None:
     environ = {"MEMORY_SERVER": "http://memory.lan", "MEMORY_API_KEY_FILE": str(tmp_path / "key")}
     with pytest.raises(SettingError, match=r"MEMORY_API_KEY_FILE names .*key, which cannot be read"):

@@ -102,6 +102,25 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         load_settings(Example, {"EXAMPLE_KEY_FILE": str(tmp_path / "missing")})
 
 
+@pytest.mark.parametrize(
+    ("content", "why"), [(None, "No such file or directory"), (b"\xff\xfe", "it is not UTF-8 text")]
+)
+def test_why_a_secret_file_cannot_be_read_is_said_in_words(tmp_path: Path, content: bytes | None, why: str) -> None:
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(InvalidError) as refused:
+        load_settings(Example, {"EXAMPLE_KEY_FILE": str(file)})
+
+    assert str(refused.value) == f"EXAMPLE_KEY_FILE names {file}, which cannot be read: {why}"
+
+
+def test_a_folder_of_a_user_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InvalidError, match="EXAMPLE_FOLDER is '~nobody-of-that-name/x', and there is no such user"):
+        load_settings(Example, {"EXAMPLE_FOLDER": "~nobody-of-that-name/x"})
+
+
 def test_a_secret_can_be_a_systemd_credential_of_its_name(tmp_path: Path) -> None:
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
     assert load_settings(Example, environ).key is None

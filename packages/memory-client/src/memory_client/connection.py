@@ -121,20 +121,22 @@ class _Tls:
             context = self._context
         try:
             return context.wrap_socket(connected, server_hostname=self._host)
-        except ssl.SSLCertVerificationError as error:
-            why = error.verify_message.rstrip(".")
-            raise UnreachableError(
-                f"the certificate of {name} is not trusted: {why}; name its authority's certificate in SSL_CERT_FILE"
-            ) from None
-        except ssl.SSLError as error:
-            hint = (
-                "; does it speak plain http://?"
-                if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
-                else ""
-            )
-            raise UnreachableError(f"no TLS connection to {name}: {error.reason or error.strerror}{hint}") from None
         except OSError as error:
-            raise UnreachableError(f"no TLS connection to {name}: {reason(error)}") from None
+            raise UnreachableError(no_tls(name, error)) from None
+
+
+def no_tls(name: str, error: OSError) -> str:
+    """Why there is no TLS connection to `name`, as a sentence."""
+    import ssl
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message.rstrip(".")
+        return f"the certificate of {name} is not trusted: {why}; name its authority's certificate in SSL_CERT_FILE"
+    if not isinstance(error, ssl.SSLError):
+        return f"no TLS connection to {name}: {reason(error)}"
+    hint = "; does it speak plain http://?" if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE") else ""
+    said = error.reason.replace("_", " ").lower() if error.reason else error.strerror
+    return f"no TLS connection to {name}: {said}{hint}"
 
 
 def _ca_bundle() -> str | None:

@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from memory_client import __version__
+from memory_client.connection import no_tls, reason
 from memory_client.writing import AwayError
 from memory_core.errors import (
     ForbiddenError,
@@ -66,14 +67,20 @@ class Rest:
         self._address = address
         self._locate = locate
         self._timeout_s = timeout_s
-        self._http = httpx.AsyncClient(
-            headers={"User-Agent": f"memory-client/{__version__}", "Accept": "application/json", **headers},
-            timeout=self._time_limit(timeout_s),
-            verify=_trust("" if address is None else address.url),
-            # A proxy of the environment is no way to this very machine, and would be told the key.
-            trust_env=address is not None and not address.is_loopback,
-            follow_redirects=False,
-        )
+        trust = _trust("" if address is None else address.url)
+        try:
+            self._http = httpx.AsyncClient(
+                headers={"User-Agent": f"memory-client/{__version__}", "Accept": "application/json", **headers},
+                timeout=self._time_limit(timeout_s),
+                verify=trust,
+                # A proxy of the environment is no way to this very machine, and would be told the key.
+                trust_env=address is not None and not address.is_loopback,
+                follow_redirects=False,
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:  # httpx reads the proxies at once
+            raise UnavailableError(
+                "the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names cannot be used; name one with http://"
+            ) from error
 
     @property
     def address(self) -> Address:
@@ -192,7 +199,13 @@ def _trust(url: str) -> ssl.SSLContext:
     # Reading the certificates of the world costs 80 ms, and plain HTTP needs none: an empty store trusts nobody.
     if urlsplit(url).scheme != "https":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.create_ssl_context()  # honours SSL_CERT_FILE and SSL_CERT_DIR, also for this machine
+    try:
+        return httpx.create_ssl_context()  # honours SSL_CERT_FILE and SSL_CERT_DIR, also for this machine
+    except OSError as error:
+        said = "they hold no certificate" if isinstance(error, ssl.SSLError) else reason(error)
+        raise UnavailableError(
+            f"the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read: {said}"
+        ) from error
 
 
 def _failure(response: httpx.Response, url: str) -> MemoryServiceError:
@@ -222,7 +235,7 @@ def _failure(response: httpx.Response, url: str) -> MemoryServiceError:
         return RateLimitedError(f"{told}; try again in {wait_s:g} s", retry_after_s=wait_s)
     if status in _GATEWAY:
         return AwayError(f"{told}: the server behind it is away or starting; try again, then see its log")
-    if status >= 500:
+    if status >= 500 and status != 501:  # 501: it knows no such method, as no memory server says
         return UnavailableError(f"{told}: the server behind it is away or starting; try again, then see its log")
     kind = NoSuchAddressError if status == 404 else UnavailableError
     return kind(f"{told} to {response.request.url.path}: is it a memory server, and not an older one?")
@@ -233,15 +246,24 @@ def _seconds(retry_after: str) -> float:
 
 
 def _sentence(error: httpx.HTTPError, url: str, limit_s: float) -> str:
-    told = str(error) or type(error).__name__
+    cause = _cause(error)
+    told = reason(cause) if cause is not None else str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout):
         return f"{url} did not take the connection within {CONNECT_TIMEOUT_S:g} s; check the address and the network"
     if isinstance(error, httpx.TimeoutException):
         return f"{url} did not answer within {limit_s:g} s; what was asked may still have been done"
     if isinstance(error, httpx.ProxyError):
         return f"the proxy on the way to {url} refused: {told}; check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-    if isinstance(error, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in told:
-        return f"the certificate of {url} is not trusted; set SSL_CERT_FILE to the authority that signed it ({told})"
+    if isinstance(error, httpx.ConnectError) and isinstance(cause, ssl.SSLError):
+        return no_tls(url, cause)
     if isinstance(error, httpx.ConnectError):
         return f"cannot reach {url} ({told}); is memory-server running there, and is MEMORY_SERVER right?"
     return f"the connection to {url} broke ({told}); what was asked may have been done, look before you repeat it"
+
+
+def _cause(error: BaseException | None) -> OSError | None:
+    """What the operating system, or TLS, said: httpx and anyio wrap it several times, in words of their own."""
+    while error is not None and not (isinstance(error, OSError) and error.errno is not None):
+        inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
+        error = inner or error.__cause__ or error.__context__
+    return error

@@ -299,6 +299,8 @@ def _media(path: Path) -> str:
 
 
 def _refuse_existing(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise NotFoundError(f"there is no folder {path.parent}; make it, or name another file")
     if os.path.lexists(path):
         raise ConflictError(f"{path} exists already; name a new file, or move that one away")
 

@@ -67,6 +67,8 @@ def resolve_target(
     data_dir = environ.get("MEMORY_DATA_DIR", "").strip() or os.path.join(home, ".claude-memory")
     if data_dir == "~" or data_dir.startswith("~/"):
         data_dir = home + data_dir[1:]
+    elif data_dir.startswith("~"):
+        raise SettingError(f"MEMORY_DATA_DIR is {data_dir!r}, and only ~/ is known here; write the folder in full")
     return Target(
         url=url,
         key=key if url is not None else None,
@@ -89,7 +91,9 @@ def _key(environ: Mapping[str, str]) -> str | None:
         with open(file, encoding="utf-8") as opened:
             return opened.read().strip() or None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"MEMORY_API_KEY_FILE names {file}, which cannot be read: {error}") from error
+        from memory_core.files import unreadable  # who can read it does not pay for the import
+
+        raise SettingError(f"MEMORY_API_KEY_FILE names {file}, which cannot be read: {unreadable(error)}") from error
 
 
 def header_text(text: str) -> str:

@@ -91,3 +91,8 @@ def sync_folder(folder: Path) -> None:
 def sync_file(path: Path) -> None:
     with path.open("r+b") as file:
         os.fsync(file.fileno())
+
+
+def unreadable(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file of text cannot be read, in a few words."""
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)

@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, Union
 import msgspec
 
 from memory_core.errors import InvalidError
+from memory_core.files import unreadable
 
 SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
 
@@ -129,7 +130,7 @@ def _given(declared: Declared, environ: Mapping[str, str], flags: Mapping[str, s
         try:
             return source, file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidError(f"{source} names {file}, which cannot be read: {error}") from error
+            raise InvalidError(f"{source} names {file}, which cannot be read: {unreadable(error)}") from error
     return option.variable, text
 
 
@@ -150,12 +151,19 @@ def _parsed(declared: Declared, source: str, text: str) -> Any:
     elif typing.get_origin(plain) is tuple:
         value = [part.strip() for part in text.split(",") if part.strip()]
     elif plain is Path:
-        return Path(text).expanduser()
+        return _path(source, text)
     try:
         return msgspec.convert(value, declared.kind, strict=plain is bool)
     except msgspec.ValidationError as error:
         shown = "not usable" if declared.option.secret else repr(text)
         raise InvalidError(f"{source} is {shown}; it takes {_allowed(declared.kind)}") from error
+
+
+def _path(source: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidError(f"{source} is {text!r}, and there is no such user; write the folder in full") from error
 
 
 def _plain(kind: Any) -> Any:

@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from typing import NoReturn
 
 from msgspec.structs import replace
 
@@ -51,8 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence, where the parser by itself would print all flags before it."""
+        self.exit(MISUSED, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="memory-server",
         description="The server that owns the memories: REST and MCP on one port.",
         epilog="The first admin key comes from MEMORY_API_KEY, from the file that MEMORY_API_KEY_FILE names, or from a "

@@ -16,7 +16,7 @@ from cyclopts import Parameter
 from memory_cli.options import Here, flag
 from memory_cli.render import memories, one_line
 from memory_cli.session import Session
-from memory_core.errors import InvalidError, NotFoundError
+from memory_core.errors import InvalidError, NotFoundError, UnavailableError
 from memory_core.formats import jsonl, table
 from memory_core.formats.folder import Written, write_markdown
 from memory_core.formats.found import Format, Left
@@ -166,8 +166,11 @@ def _sent_as(path: Path) -> str | None:
     """Null where it is nothing that only the server reads."""
     if not path.is_file():
         return None
-    with path.open("rb") as file:
-        beginning = file.read(12)
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(12)
+    except OSError as error:
+        raise UnavailableError(f"{path} cannot be read: {error.strerror}") from error
     if beginning[8:] == b"DUCK":
         return _FOUNDING
     return _PARQUET if beginning[:4] == b"PAR1" else None

@@ -160,12 +160,14 @@ def refusal(path: Path, message: str) -> str:
         return _in_use(path, holder[1] if holder else None)
     if "No space left" in message:
         return f"{path} cannot be opened because the disk is full; make room and start again"
+    said = message.splitlines()[0].rstrip()
+    said = said if said.endswith((".", "!", "?")) else f"{said}."
     if "Parser Error" in message or "Invalid Input Error" in message:
-        return f"{path} cannot be opened with these options: {message.splitlines()[0]}"
+        return f"{path} cannot be opened with these options: {said}"
     if "version number" in message or "storage version" in message:
-        return f"{path} was written by another DuckDB: {message.splitlines()[0]} It is unchanged; upgrade the program"
+        return f"{path} was written by another DuckDB: {said} It is unchanged; upgrade the program"
     return (
-        f"{path} cannot be read as a store: {message.splitlines()[0]} "
+        f"{path} cannot be read as a store: {said} "
         "It is unchanged; put a backup or a copy from the folder 'snapshots' in its place, or move it aside"
     )
 

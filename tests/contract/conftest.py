@@ -39,20 +39,25 @@ def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture
 async def memories(request: pytest.FixtureRequest, tmp_path: Path, model_cache: Path) -> AsyncIterator[Memories]:
-    place = Place(data_dir=tmp_path / "data", embedder="none", model_cache=model_cache)
+    place = _place(request, tmp_path, model_cache, embedder="none")
     async with IMPLEMENTATIONS[request.param].open(place) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
 async def understanding(request: pytest.FixtureRequest, tmp_path: Path, model_cache: Path) -> AsyncIterator[Memories]:
-    place = Place(data_dir=tmp_path / "data", embedder=MODEL, model_cache=model_cache)
+    place = _place(request, tmp_path, model_cache, embedder=MODEL)
     async with IMPLEMENTATIONS[request.param].open(place) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture
 async def choosing(request: pytest.FixtureRequest, tmp_path: Path, model_cache: Path) -> AsyncIterator[Memories]:
-    place = Place(data_dir=tmp_path / "data", embedder=None, model_cache=model_cache)
+    place = _place(request, tmp_path, model_cache, embedder=None)
     async with IMPLEMENTATIONS[request.param].open(place) as opened:
         yield opened
+
+
+def _place(request: pytest.FixtureRequest, tmp_path: Path, model_cache: Path, *, embedder: str | None) -> Place:
+    store = request.config.getoption("store")
+    return Place(data_dir=tmp_path / "data", embedder=embedder, model_cache=model_cache, store=store)

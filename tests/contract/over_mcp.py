@@ -214,6 +214,7 @@ async def connected(url: str) -> AsyncIterator[Client]:
 @asynccontextmanager
 async def open_mcp(place: Place) -> AsyncIterator[Memories]:
     settings = {
+        "MEMORY_STORE": place.store,
         "MEMORY_EMBEDDER": place.embedder or "",
         "MEMORY_MODEL_CACHE": str(Path(place.model_cache)),
         "MEMORY_LIMIT_READS": "off",

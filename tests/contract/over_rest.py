@@ -22,7 +22,11 @@ KEY = "the key of this test"
 def serving(place: Place) -> Iterator[str]:
     """The application over the engine of `place`; its URL."""
     options = EngineOptions(
-        data_dir=place.data_dir, embedder=place.embedder, model_cache=place.model_cache, model_download=False
+        data_dir=place.data_dir,
+        store=place.store,
+        embedder=place.embedder,
+        model_cache=place.model_cache,
+        model_download=False,
     )
     settings = ServerSettings(data_dir=place.data_dir, api_key=KEY, limit_reads="off", limit_writes="off")
     app = create_app(open_engine(options), settings)

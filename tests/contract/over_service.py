@@ -11,7 +11,11 @@ from support.implementations import Place, register
 @asynccontextmanager
 async def open_service(place: Place) -> AsyncIterator[Memories]:
     options = EngineOptions(
-        data_dir=place.data_dir, embedder=place.embedder, model_cache=place.model_cache, model_download=False
+        data_dir=place.data_dir,
+        store=place.store,
+        embedder=place.embedder,
+        model_cache=place.model_cache,
+        model_download=False,
     )
     service = open_engine(options)
     await service.start()

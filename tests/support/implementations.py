@@ -16,11 +16,13 @@ VERBS = frozenset(name for name in vars(Memories) if not name.startswith("_"))
 
 class Place(Struct, frozen=True, kw_only=True):
     """What an implementation opens: an empty data directory, an embedder as EngineOptions.embedder says (null: to be
-    chosen by `use_model`), and a folder where a converted model is kept from test to test."""
+    chosen by `use_model`), a folder where a converted model is kept from test to test, and a store as MEMORY_STORE
+    says it."""
 
     data_dir: Path
     embedder: str | None
     model_cache: Path
+    store: str = "duckdb"
 
 
 Opener = Callable[[Place], AbstractAsyncContextManager[Memories]]

@@ -1,4 +1,4 @@
-"""Each store of `support.every_store`, fresh in a folder of its own."""
+"""The store that `--store` names, fresh in a folder of its own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from memory_core.engine.ports import Store
-from support.every_store import STORES, Opener
+from support.every_store import Opener, opener_of
 
 
-@pytest.fixture(params=STORES)
-def opener(request: pytest.FixtureRequest) -> Opener:
-    return STORES[request.param]
+@pytest.fixture(scope="session")
+def opener(pytestconfig: pytest.Config) -> Opener:
+    return opener_of(pytestconfig.getoption("store"))
 
 
 @pytest.fixture

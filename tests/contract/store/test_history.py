@@ -33,19 +33,19 @@ from support.entries import (
     random_vectors,
     trash,
 )
-from support.every_store import STORES
+from support.every_store import Opener
 
 WORDS = st.lists(st.sampled_from(["apple", "pear", "plum"]), min_size=1, max_size=4).map(" ".join)
 
 
 class History(RuleBasedStateMachine):
-    kind = ""
+    opener: Opener
     ids = Bundle("ids")
 
     @initialize()
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
-        self.store: Store = STORES[self.kind](Path(self.folder.name))
+        self.store: Store = self.opener(Path(self.folder.name))
         self.memories: dict[str, Memory] = {}
         self.model = MODEL
         self.vectors: dict[str, Vectors] = {}
@@ -144,7 +144,7 @@ class History(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.store.close()
-        self.store = STORES[self.kind](Path(self.folder.name))
+        self.store = self.opener(Path(self.folder.name))
 
     @invariant()
     def agrees(self) -> None:
@@ -187,7 +187,6 @@ class History(RuleBasedStateMachine):
             self.folder.cleanup()
 
 
-@pytest.mark.parametrize("kind", STORES)
-def test_a_store_agrees_with_a_dict_whatever_happens(kind: str) -> None:
-    machine = type("HistoryOfOne", (History,), {"kind": kind})
+def test_a_store_agrees_with_a_dict_whatever_happens(opener: Opener) -> None:
+    machine = type("HistoryOfOne", (History,), {"opener": staticmethod(opener)})
     run_state_machine_as_test(machine, settings=settings(max_examples=6, stateful_step_count=15, deadline=None))

@@ -22,7 +22,7 @@ from support.entries import (
     probe,
     random_vectors,
 )
-from support.every_store import STORES
+from support.every_store import Opener
 
 ORDER = (MemoryType.DECISION, MemoryType.PREFERENCE, MemoryType.FACT, MemoryType.SESSION)
 
@@ -50,12 +50,10 @@ def wanted(*, each: int, **fields: Any) -> Wanted:  # Any: whatever field it is
     return Wanted(each=each, tag=PINNED, types=ORDER, **fields)
 
 
-@pytest.fixture(scope="module", params=STORES)
-def crowd(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Store, list[Entry]]]:
+@pytest.fixture(scope="module")
+def crowd(opener: Opener, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, list[Entry]]]:
     """One store with 120 memories of all kinds, to be read only."""
-    opened = STORES[request.param](tmp_path_factory.mktemp("crowd"))
+    opened = opener(tmp_path_factory.mktemp("crowd"))
     entries = [one_of_many(number) for number in range(120)]
     opened.insert(entries)
     yield opened, entries

@@ -1,8 +1,10 @@
 """The real embedders, for tests: all-MiniLM-L6-v2 from the wheel of the development environment."""
 
 import importlib.util
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,13 @@ def model_folder() -> Path:
     """Where the wheel keeps the model's files."""
     folders = models._local_folders(f"sentence-transformers/{MODEL}", Path("nowhere"))
     return next(folder for folder in folders if folder.is_dir())
+
+
+def loader_of(spec: str) -> Callable[[Path], Embedder]:
+    """As a server does, by the word before the colon of MEMORY_EMBEDDER."""
+    word, _, name = spec.partition(":")
+    (found,) = entry_points(group="memory_core.embedders", name=word)
+    return lambda cache_dir: found.load()(name, offline(cache_dir))
 
 
 def onnx(cache_dir: Path) -> Embedder:

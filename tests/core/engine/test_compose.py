@@ -76,6 +76,20 @@ def test_an_unknown_word_is_answered_with_the_choices(tmp_path: Path, field: str
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_part_of_ours_whose_library_is_missing_names_the_extra(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from memory_core.engine.compose import EngineOptions, open_engine\n"
+        "sys.modules['duckdb'] = None  # as if it were not installed\n"
+        f"open_engine(EngineOptions(data_dir=Path({str(tmp_path)!r})))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (
+        "duckdb needs duckdb, which is not installed; install it with: pip install 'memory-core[engine]'" in done.stderr
+    )
+
+
 def test_a_store_whose_library_is_missing_names_the_line_that_installs_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,7 +99,7 @@ def test_a_store_whose_library_is_missing_names_the_line_that_installs_it(
         open_engine(EngineOptions(data_dir=tmp_path, store="strange", embedder="none"))
 
     assert str(refusal.value) == (
-        "strange needs no_such_library, which is not installed; install it with: pip install 'memory-core[engine]'"
+        "strange needs no_such_library, which is not installed; install it with: pip install 'stranger'"
     )
 
 
@@ -103,7 +117,7 @@ async def test_an_embedder_whose_library_is_missing_leaves_keyword_search(
         await service.close()
 
     assert embedding.state is EmbeddingState.UNAVAILABLE
-    assert "pip install 'memory-core[engine]'" in (embedding.detail or "")
+    assert "pip install 'stranger'" in (embedding.detail or "")
 
 
 async def test_a_model_that_was_chosen_is_used_after_a_restart_unless_the_settings_name_another(tmp_path: Path) -> None:

@@ -223,11 +223,17 @@ def _part(entry_point: EntryPoint, error: type[MemoryServiceError]) -> Any:
     try:
         return entry_point.load()
     except ImportError as missing:
-        extra = entry_point.name if entry_point.name in _extras() else _COMMON_EXTRA
         raise error(
             f"{entry_point.name} needs {missing.name or missing}, which is not installed; "
-            f"install it with: pip install '{_DISTRIBUTION}[{extra}]'"
+            f"install it with: pip install '{_requirement(entry_point)}'"
         ) from missing
+
+
+def _requirement(entry_point: EntryPoint) -> str:
+    """What brings all that the part needs: ours by an extra, that of another package by itself."""
+    if entry_point.dist is not None and entry_point.dist.name != _DISTRIBUTION:
+        return entry_point.dist.name
+    return f"{_DISTRIBUTION}[{entry_point.name if entry_point.name in _extras() else _COMMON_EXTRA}]"
 
 
 def _extras() -> list[str]:

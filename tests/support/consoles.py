@@ -1,9 +1,9 @@
 """Run the console sessions of a Markdown file, and compare what is printed with what the file says.
 
-A fence marked `console` holds commands after `$ ` and what they print. The sessions under one heading of level two run
-in one shell. What differs between two runs (ids, dates, ports, scores, durations) is compared by its kind; a line `…`
-stands for any lines. A fence with a comment `<!-- not run: why -->` on the line above is left out, and listed by
-`left_out` so that a test can hold the reasons.
+A fence marked `console` holds commands after `$ `, their further lines after `> `, and what they print. The sessions
+under one heading of level two run in one shell. What differs between two runs (ids, dates, ports, scores, durations) is
+compared by its kind; a line `…` stands for any lines. A fence with a comment `<!-- not run: why -->` on the line above
+is left out, and listed by `left_out` so that a test can hold the reasons.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import termios
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 _FENCE = re.compile(
@@ -76,7 +77,9 @@ def _steps(body: str) -> Iterator[Step]:
     for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
         lines = part.splitlines()
         length = next((n for n, line in enumerate(lines) if not line.endswith("\\")), 0) + 1
-        yield Step("\n".join(lines[:length]), "\n".join(lines[length:]))
+        further = list(takewhile(lambda line: line.startswith(">"), lines[length:]))
+        command = [*lines[:length], *(line.removeprefix(">").removeprefix(" ") for line in further)]
+        yield Step("\n".join(command), "\n".join(lines[length + len(further) :]))
 
 
 def run(session: Session, *, folder: Path, environment: Mapping[str, str], script: Path) -> list[tuple[Step, str]]:

@@ -385,6 +385,40 @@ def mempalace(folder: Path) -> Path:
     return home
 
 
+def hindsight(folder: Path) -> Path:
+    """A page of `GET /v1/default/banks/BANK/memories/list`."""
+    path = folder / "hindsight.json"
+    item = {"id": "5d1f2c3b-0000-4000-8000-000000000001", "text": "Deploys happen on Fridays", "context": "team rules",
+            "date": "2026-05-01T09:00:00+00:00", "fact_type": "world", "entities": "team"}  # fmt: skip
+    path.write_text(json.dumps({"items": [item], "total": 1, "limit": 100, "offset": 0}))
+    return path
+
+
+def letta(folder: Path) -> Path:
+    """`GET /v1/agents/AGENT/archival-memory`, as the export script of its documentation writes it."""
+    path = folder / "letta.json"
+    passage = {"id": "passage-5d1f2c3b-0000-4000-8000-000000000002", "text": "Ada maintains the shop", "tags": ["team"],
+               "created_at": "2026-05-02T09:00:00Z", "metadata": {}, "archive_id": "archive-1"}  # fmt: skip
+    path.write_text(json.dumps([passage]))
+    return path
+
+
+def old_systems(home: Path) -> None:
+    """A home in which each of them was used, with its files where it keeps them."""
+    data = home / ".local" / "share" / "mcp-memory"
+    for folder in (home / ".claude-mem", home / ".engram", data):
+        folder.mkdir(parents=True)
+    claude_mem(home / ".claude-mem")
+    engram(home / ".engram")
+    mcp_memory_service(data)
+    mempalace(home).rename(home / ".mempalace")
+    basic_memory(home).rename(home / "basic-memory")
+    for make in (mcp_memory, mem0, hindsight, letta):
+        make(home)
+    (home / "notes").mkdir()
+    (home / "notes" / "deploying.md").write_text("# Deploying\n\nWe deploy on Fridays, only after lunch.\n")
+
+
 SOURCES: dict[str, Callable[[Path], Path]] = {
     "claude-code": claude_code,
     "mcp-memory": mcp_memory,

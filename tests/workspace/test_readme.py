@@ -9,6 +9,7 @@ pytest.importorskip("termios", reason="the README's commands are for a shell on 
 
 from support.consoles import Session, alike, left_out, run, sessions, unmarked
 from support.sockets import free_port
+from support.sources import old_systems
 
 ROOT = Path(__file__).resolve().parents[2]
 # The port may be in use here: the commands run with another one.
@@ -18,8 +19,12 @@ DOCS = {
     for page in sorted((ROOT / "docs").rglob("*.md"))
 }
 PAGES = {"README": README} | DOCS
+# What must lie in the home of whoever follows the page, besides what its own commands make.
+BROUGHT = {"migrating": old_systems}
 SESSIONS = [
-    pytest.param(session, id=f"{name}: {session.heading}") for name, page in PAGES.items() for session in sessions(page)
+    pytest.param(name, session, id=f"{name}: {session.heading}")
+    for name, page in PAGES.items()
+    for session in sessions(page)
 ]
 
 
@@ -35,10 +40,12 @@ def test_commands_that_do_not_run_here_say_why(page: str) -> None:
     assert all(len(why) > 10 for _, why in left_out(PAGES[page]))
 
 
-@pytest.mark.parametrize("session", SESSIONS)
-def test_the_commands_run_and_print_what_the_page_shows(session: Session, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "session"), SESSIONS)
+def test_the_commands_run_and_print_what_the_page_shows(page: str, session: Session, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
+    if page in BROUGHT:
+        BROUGHT[page](home)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MEMORY_", "XDG_"))}
     # What the commands need is installed already: a test does not change the environment it runs in.
     environment |= {"HOME": str(home), "UV_NO_SYNC": "1"}

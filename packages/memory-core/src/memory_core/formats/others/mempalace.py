@@ -105,7 +105,7 @@ def _drawer(row: sqlite.Row) -> Draft:
     places = dict.fromkeys(str(said[name]) for name in ("room", "hall") if said.get(name))
     is_diary = said.get("type") == "diary_entry"
     piece = said.get("chunk_index")
-    is_piece = isinstance(piece, int) and (piece > 0 or "parent_drawer_id" in said)
+    pieces = [f"piece {piece + 1}"] if isinstance(piece, int) and (piece > 0 or "parent_drawer_id" in said) else []
     return Draft(
         system=NAME,
         key=(str(row["id"]),),
@@ -117,7 +117,7 @@ def _drawer(row: sqlite.Row) -> Draft:
         tags=[
             *places,
             *([f"type:{said['type']}"] if said.get("type") else []),
-            *([f"piece {piece + 1}"] if is_piece else []),
+            *pieces,
         ],
         source=f"{NAME}:{row['id']}",
         project_id=_text(said.get("wing")),

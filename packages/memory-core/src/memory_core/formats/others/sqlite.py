@@ -15,7 +15,8 @@ from urllib.parse import quote
 from memory_core.errors import UnavailableError
 from memory_core.formats.found import Left
 
-Connection, Error = sqlite3.Connection, sqlite3.Error
+Connection = sqlite3.Connection
+Error = sqlite3.Error
 HEADER = b"SQLite format 3\0"
 Row = dict[str, Any]  # Any: what a column of another program holds
 

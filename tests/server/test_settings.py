@@ -1,17 +1,10 @@
-"""The server's options, and their table in the README."""
+"""The server's options."""
 
 from pathlib import Path
 
-import memory_server
-from memory_core.settings import load_settings, markdown_table, redacted
+from memory_core.settings import load_settings, redacted
 from memory_server.main import local_settings
 from memory_server.settings import LOCAL_DATA_DIR, ServerSettings
-
-README = Path(memory_server.__file__).parents[2] / "README.md"
-
-
-def test_the_readme_holds_the_table_of_options() -> None:
-    assert markdown_table(ServerSettings) in README.read_text(encoding="utf-8")
 
 
 def test_the_defaults_are_those_of_the_documentation() -> None:

@@ -9,7 +9,7 @@ import pytest
 from msgspec import Meta, Struct
 
 from memory_core.errors import InvalidError
-from memory_core.settings import Option, add_flags, load_settings, markdown_table, redacted
+from memory_core.settings import Option, add_flags, load_settings, redacted
 
 
 class Colour(StrEnum):
@@ -149,11 +149,3 @@ def test_flags_are_made_for_everything_but_secrets() -> None:
 
     assert given == {"port": "1", "colour": "blue", "ratio": None, "quiet": None, "folder": None, "names": None}
     assert "a share of 100 %" in parser.format_help()
-
-
-def test_the_table_of_the_documentation_has_one_row_an_option() -> None:
-    table = markdown_table(Example)
-
-    assert "| `EXAMPLE_PORT` | `--port` | `8420` | port to listen on |" in table
-    assert "| `EXAMPLE_KEY` | none; `EXAMPLE_KEY_FILE` names a file |  | what opens the door |" in table
-    assert "internal" not in table

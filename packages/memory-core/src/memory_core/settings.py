@@ -105,17 +105,6 @@ def redacted(settings: msgspec.Struct) -> dict[str, str]:
     return shown
 
 
-def markdown_table(settings: type[msgspec.Struct]) -> str:
-    """The table of the documentation."""
-    rows = ["| variable | flag | default | what it sets |", "| --- | --- | --- | --- |"]
-    for declared in options(settings):
-        option = declared.option
-        flag = f"none; `{option.variable}{_FILE}` names a file" if option.secret else f"`{declared.flag}`"
-        default = f"`{text}`" if (text := _shown(declared.default)) else ""
-        rows.append(f"| `{option.variable}` | {flag} | {default} | {option.help} |")
-    return "\n".join(rows)
-
-
 def _given(declared: Declared, environ: Mapping[str, str], flags: Mapping[str, str | None]) -> tuple[str, str]:
     """Where the value comes from, and its text; empty when nothing gives it."""
     option = declared.option

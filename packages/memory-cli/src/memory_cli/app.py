@@ -17,6 +17,7 @@ from memory_cli.options import STDIN, THIS_PROJECT
 from memory_cli.render import visible
 from memory_cli.session import Session
 from memory_client.writing import QueuedError
+from memory_core import system
 from memory_core.errors import InvalidError, MemoryServiceError, NotFoundError
 
 _HELP_FLAGS = {"--help", "-h"}
@@ -82,6 +83,7 @@ GROUPS = (
 
 def run(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Parse and carry out; the exit code. Errors of ours and of the parser end in one sentence."""
+    system.write_utf8()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that knows no UTF-8 gets \u2026 instead of a traceback
             stream.reconfigure(errors="backslashreplace")

@@ -3,7 +3,6 @@
 An agent waits for the bridge at the start of every session, so `main` comes here before it loads anything else.
 """
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -64,6 +63,7 @@ def server(arguments: Sequence[str], place: Place) -> int:
     """Become memory-server; comes back only where it cannot."""
     from memory_client.errors import ClientError
     from memory_client.starting import server_command
+    from memory_core import system
 
     try:
         command = server_command()
@@ -75,11 +75,7 @@ def server(arguments: Sequence[str], place: Place) -> int:
     if place.data_dir is not None and "--data-dir" not in arguments:
         command += ["--data-dir", place.data_dir]
     command += arguments
-    if sys.platform == "win32":  # its exec leaves the terminal to two programs
-        import subprocess
-
-        return subprocess.call(command)  # noqa: S603 - our own program, and what the caller typed
-    return os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+    return system.become(command)
 
 
 def _leading_options(arguments: Sequence[str]) -> tuple[dict[str, str], Sequence[str]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from memory_client.errors import CancelledError, RefusedError, SettingError, SilentError, UnreachableError
 from memory_client.urls import Address, split
+from memory_core.system import trusts_by_itself
 
 TYPE_CHECKING = False  # typing itself would cost a start 5 ms
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def _ca_bundle() -> str | None:
     import ssl
 
     known = ssl.get_default_verify_paths()
-    if known.cafile or known.capath or os.name == "nt":
+    if known.cafile or known.capath or trusts_by_itself():
         return None
     return next((path for path in _CA_BUNDLES if os.path.exists(path)), None)
 

@@ -13,6 +13,7 @@ from memory_client import __version__, local
 from memory_client.errors import ClientError
 from memory_client.target import OUTBOX_FOLDER
 from memory_client.transport import Transport
+from memory_core import system
 
 TYPE_CHECKING = False  # typing itself would cost a start 5 ms
 if TYPE_CHECKING:
@@ -51,19 +52,7 @@ class Background:
         if self.begun or not sys.executable:
             return
         self.begun = True
-        import subprocess  # 10 ms, only where a server is to be started or something waits
-
-        detached = 0
-        if sys.platform == "win32":
-            detached = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-        subprocess.Popen(
-            [sys.executable, "-P", "-m", "memory_client", "hook", "--background"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            creationflags=detached,
-        )
+        system.start_alone([sys.executable, "-P", "-m", "memory_client", "hook", "--background"])
 
 
 def ask(target: "Target", request: "Request", background: Background, *, until: float) -> Outcome:

@@ -10,6 +10,7 @@ import json
 import os
 
 from memory_client.errors import OutboxError
+from memory_core import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 _MAGIC = b"memory-outbox"
 _LOCK_WAIT_S = 10.0  # whoever holds it writes a line, or at most the file
-_BINARY = getattr(os, "O_BINARY", 0)
 
 Record = dict[str, object]
 
@@ -70,7 +70,7 @@ class Journal:
                 rest = rest[os.write(self._file, rest) :]
             if durable:
                 os.fsync(self._file)
-                sync_folder(self.path)  # the file's name: whoever made it may have died before
+                system.sync_folder(os.path.dirname(self.path))  # the file's name: whoever made it may have died before
         except BaseException:
             try:
                 os.ftruncate(self._file, self.end)
@@ -86,21 +86,24 @@ class Journal:
         if not lines:
             os.ftruncate(self._file, min(self.end, len(self._head)))
             os.fsync(self._file)
-        else:
-            from pathlib import Path  # as in _locked
+            os.close(self._file)
+            self._open()
+            return
+        from pathlib import Path  # as in _locked
 
-            from memory_core.files import replacing
+        from memory_core.files import replacing
 
+        os.close(self._file)  # first: Windows replaces no file that is open
+        try:
             with replacing(Path(self.path)) as file:
                 file.write(self._head + b"".join(lines))
-            sync_folder(self.path)
-        os.close(self._file)
-        self._open()
+            system.sync_folder(os.path.dirname(self.path))
+        finally:
+            self._open()
 
     def _open(self) -> None:
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | _BINARY, 0o600)
-        if os.name != "nt" and os.fstat(self._file).st_mode & 0o077:
-            os.fchmod(self._file, 0o600)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | system.BINARY, 0o600)
+        system.keep_private(self._file)
         with open(self._file, "rb", closefd=False) as file:
             data = file.read()
         *lines, torn = data.split(b"\n")
@@ -169,22 +172,11 @@ def _locked(path: str) -> "FileLock":
     if not os.path.isdir(folder):
         for missing in (os.path.dirname(folder), folder):  # the mode is that of the last one alone
             os.makedirs(missing, mode=0o700, exist_ok=True)
-        sync_folder(folder)
+        system.sync_folder(os.path.dirname(folder))
     lock = FileLock(Path(f"{path}.lock"))
     if not lock.acquire(timeout_s=_LOCK_WAIT_S):
         raise OutboxError(f"another process has held {path} for {_LOCK_WAIT_S:.0f} s; try again, or end that one")
     return lock
-
-
-def sync_folder(path: str) -> None:
-    """Make the name of `path` durable."""
-    if os.name == "nt":
-        return
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _sentence(path: str, error: OSError) -> str:

@@ -11,6 +11,7 @@ import time
 
 from memory_client.errors import SilentError, UnreachableError
 from memory_client.transport import Transport
+from memory_core.system import end_command, process_exists
 
 STATE_FILE = "server.json"
 _PROBE_TIMEOUT_S = 10.0  # a machine under load may take seconds
@@ -64,7 +65,7 @@ def stop(data_dir: str) -> bool:
         answer.read()
     transport.close()
     deadline = time.monotonic() + _STOP_TIMEOUT_S
-    while _runs(endpoint, data_dir):
+    while process_exists(endpoint.pid):
         if time.monotonic() > deadline:
             raise UnreachableError(f"{_named(endpoint)} was asked to stop and still runs; see {data_dir}")
         time.sleep(0.01)
@@ -85,7 +86,7 @@ def announced(data_dir: str) -> Endpoint | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return endpoint if _exists(endpoint.pid) else None
+    return endpoint if process_exists(endpoint.pid) else None
 
 
 def answers(endpoint: Endpoint) -> bool:
@@ -96,7 +97,7 @@ def answers(endpoint: Endpoint) -> bool:
             answer.read()
             return answer.headers.get("x-memory-instance") == endpoint.instance
     except SilentError:
-        raise SilentError(f"{_named(endpoint)} does not answer; end it with: kill {endpoint.pid}") from None
+        raise SilentError(f"{_named(endpoint)} does not answer; end it with: {end_command(endpoint.pid)}") from None
     except UnreachableError:
         return False
     finally:
@@ -114,25 +115,6 @@ def _ordered(version: str) -> tuple[int, ...]:
         digits = "".join(char if char.isdecimal() else " " for char in part).split(" ")[0]
         numbers.append(int(digits) if digits else 0)
     return tuple(numbers)
-
-
-def _exists(pid: int) -> bool:
-    if os.name == "nt" or pid <= 0:  # there, signal 0 would be a Ctrl-C; asking the port tells as well
-        return pid > 0
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
-
-
-def _runs(endpoint: Endpoint, data_dir: str) -> bool:
-    if os.name != "nt":
-        return _exists(endpoint.pid)
-    now = announced(data_dir)
-    return now is not None and now.instance == endpoint.instance and answers(now)
 
 
 def _named(endpoint: Endpoint) -> str:

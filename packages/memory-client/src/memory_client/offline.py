@@ -9,6 +9,7 @@ import os
 import time
 
 from memory_client.messages import HANDSHAKE_VERSIONS, Message
+from memory_core import system
 
 REMEMBERED = frozenset(
     {
@@ -83,7 +84,7 @@ class Answers:
             temporary = f"{path}.{os.getpid()}.{time.monotonic_ns()}"
             with open(temporary, "w", encoding="utf-8") as file:
                 json.dump(known, file)
-            os.replace(temporary, path)
+            system.replace(temporary, path)
         except OSError:
             self._cache_dir = None
 

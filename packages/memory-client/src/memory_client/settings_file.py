@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from memory_client import urls
 from memory_client.errors import SettingError
+from memory_core import system
 
 SERVER = "MEMORY_SERVER"
 _PAIR = (SERVER, "MEMORY_API_KEY", "MEMORY_API_KEY_FILE")
@@ -20,13 +21,12 @@ _SPECIAL = frozenset("$`\"'\\;&|<>()*?[]{}!")
 
 
 def home(environ: Mapping[str, str]) -> str:
-    return environ.get("HOME") or environ.get("USERPROFILE") or os.path.expanduser("~")
+    return system.home(environ)
 
 
 def folder(environ: Mapping[str, str]) -> str:
     """Where this machine keeps its settings."""
-    base = environ.get("XDG_CONFIG_HOME") or (environ.get("APPDATA") if os.name == "nt" else None)
-    return os.path.join(base or os.path.join(home(environ), ".config"), "claude-memory")
+    return os.path.join(system.settings_base(environ), "claude-memory")
 
 
 def path(environ: Mapping[str, str]) -> str:
@@ -63,7 +63,7 @@ def _speaks_for(kept: Mapping[str, str], environ: Mapping[str, str], server: str
 
 
 def read(file: str, home: str) -> dict[str, str]:
-    """What of ours `file` sets; nothing where there is none. `~/` at the beginning of a value is `home`.
+    """What of ours `file` sets; nothing where there is none. `~` at the beginning of a value is `home`.
 
     Raises SettingError, naming the line.
     """
@@ -89,7 +89,7 @@ def _settings(text: str, file: str, home: str) -> Iterator[tuple[str, str]]:
             if name not in NAMES:
                 break
             word, rest = _word(value, f"line {number} of {file}")
-            yield name, home + word[1:] if value.startswith("~/") else word
+            yield name, system.in_home(word, home) if value.startswith("~") else word
 
 
 def _word(text: str, where: str) -> tuple[str, str]:

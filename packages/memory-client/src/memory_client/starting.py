@@ -12,12 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from memory_client import local
 from memory_client.errors import SilentError, UnreachableError
 from memory_client.local import Endpoint
+from memory_core import system
 from memory_core.files import FileLock
 
 LOG_FILE = "server.log"
@@ -71,10 +72,11 @@ def server_command() -> list[str]:
     """How to run the server: the one installed beside us, else the one on PATH. Raises UnreachableError."""
     if sys.executable and importlib.util.find_spec("memory_server") is not None:
         return [sys.executable, "-P", "-m", "memory_server"]  # -P: nothing is imported from where we happen to be
-    if (on_path := shutil.which("memory-server")) is not None:
+    path = os.environ.get("PATH")
+    if (on_path := system.program("memory-server", path)) is not None:
         return [on_path]
-    if (cli := shutil.which("claude-memory")) is not None:  # a tool's environment shows only the tool's own command
-        beside = shutil.which("memory-server", path=os.path.dirname(os.path.realpath(cli)))
+    if (cli := system.program("claude-memory", path)) is not None:  # a tool's environment shows only its own command
+        beside = system.program("memory-server", os.path.dirname(os.path.realpath(cli)))
         if beside is not None:
             return [beside]
     raise UnreachableError(f"no memory server is installed on this machine; {_INSTALL}")
@@ -128,18 +130,12 @@ class _Child:
 
     def _spawn(self, command: list[str]) -> "subprocess.Popen[bytes]":
         if os.path.exists(self._log) and os.path.getsize(self._log) > _MAX_LOG_BYTES:
-            os.replace(self._log, f"{self._log}.1")
+            with suppress(PermissionError):  # on Windows, while the one that leaves still writes to it
+                os.replace(self._log, f"{self._log}.1")
         with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as log:
             self._log_start = log.tell()
-            return subprocess.Popen(  # noqa: S603 - our own command
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self._data_dir,  # it must not keep the caller's directory from being removed
-                start_new_session=True,
-                creationflags=_DETACHED,
-            )
+            # In a folder of its own: it must not keep the caller's from being removed.
+            return system.start_alone(command, folder=self._data_dir, output=log)
 
     @property
     def exit_code(self) -> int | None:
@@ -200,11 +196,6 @@ def _up_to_date_soon(data_dir: str) -> str | None:
             "try again then"
         )
     return None
-
-
-_DETACHED = 0
-if sys.platform == "win32":
-    _DETACHED = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
 
 
 def _unusable(data_dir: str, error: OSError) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from memory_client import options, settings_file, urls
 from memory_client.errors import SettingError
+from memory_core import system
 from memory_core.project import Project, identify
 
 LOCAL = "local"
@@ -65,17 +66,16 @@ def resolve_target(
         raise SettingError("MEMORY_API_KEY holds a character that a key cannot have; copy it again")
     home = settings_file.home(environ)
     data_dir = environ.get("MEMORY_DATA_DIR", "").strip() or os.path.join(home, ".claude-memory")
-    if data_dir == "~" or data_dir.startswith("~/"):
-        data_dir = home + data_dir[1:]
-    elif data_dir.startswith("~"):
+    data_dir = system.in_home(data_dir, home)
+    if data_dir.startswith("~"):
         raise SettingError(f"MEMORY_DATA_DIR is {data_dir!r}, and only ~/ is known here; write the folder in full")
     return Target(
         url=url,
         key=key if url is not None else None,
-        client_id=environ.get("MEMORY_CLIENT_ID", "").strip() or _host_name(environ),
+        client_id=environ.get("MEMORY_CLIENT_ID", "").strip() or system.host_name(environ),
         project=identify(working_directory(environ, directory), project or environ.get("MEMORY_PROJECT"), environ),
         data_dir=os.path.abspath(data_dir),
-        cache_dir=_cache_dir(environ, home),
+        cache_dir=os.path.join(system.cache_base(environ), "memory-client"),
         proxy=None if url is None else urls.proxy_of(url, environ),
     )
 
@@ -99,15 +99,6 @@ def _key(environ: Mapping[str, str]) -> str | None:
 def header_text(text: str) -> str:
     """`text` percent-encoded, so that any text fits a header."""
     return "".join(chr(b) if b in _HEADER_SAFE else f"%{b:02X}" for b in text.encode("utf-8", "replace"))
-
-
-def _cache_dir(environ: Mapping[str, str], home: str) -> str:
-    base = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA") or os.path.join(home, ".cache")
-    return os.path.join(base, "memory-client")
-
-
-def _host_name(environ: Mapping[str, str]) -> str:
-    return os.uname().nodename if hasattr(os, "uname") else environ.get("COMPUTERNAME", "unknown")
 
 
 def working_directory(environ: Mapping[str, str], directory: str | None = None) -> str:

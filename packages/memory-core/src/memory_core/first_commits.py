@@ -6,7 +6,7 @@ A machine under load must not make another project of a directory. Standard libr
 import os
 from collections.abc import Mapping
 
-from memory_core import gitconfig
+from memory_core import gitconfig, system
 from memory_core.git import Repository, root_commit
 
 
@@ -21,15 +21,12 @@ def first_commit(repository: Repository, environ: Mapping[str, str]) -> str | No
 
 
 def _note(repository: Repository, environ: Mapping[str, str]) -> str | None:
-    base = environ.get("XDG_CACHE_HOME") or environ.get("LOCALAPPDATA")
-    if not base and environ.get("HOME"):
-        base = os.path.join(environ["HOME"], ".cache")
-    if not base:
+    if not environ:
         return None
     import hashlib  # rare enough to be paid only here
 
     name = hashlib.sha256(os.fsencode(repository.common_dir)).hexdigest()[:32]
-    return os.path.join(base, "memory-client", "first-commits", name)
+    return os.path.join(system.cache_base(environ), "memory-client", "first-commits", name)
 
 
 def _write(note: str, commit: str) -> None:
@@ -38,6 +35,6 @@ def _write(note: str, commit: str) -> None:
         os.makedirs(os.path.dirname(note), mode=0o700, exist_ok=True)
         with open(new, "w", encoding="ascii") as file:
             file.write(commit)
-        os.replace(new, note)
+        system.replace(new, note)
     except (OSError, ValueError):
         pass

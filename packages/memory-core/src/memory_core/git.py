@@ -8,7 +8,7 @@ The directory alone decides: GIT_DIR, which every command that git starts inheri
 
 import os
 
-from memory_core import gitconfig
+from memory_core import gitconfig, system
 
 # Less than a hook has in all.
 _ROOT_COMMIT_TIMEOUT_S = 1.5
@@ -105,7 +105,10 @@ def root_commit(repository: Repository) -> str | None:
         return ""
     import subprocess  # only a repository without a remote pays for it
 
-    command = ["git", "--git-dir", repository.common_dir, "rev-list", "--first-parent", "--max-parents=0", "HEAD"]
+    program = system.program("git", os.environ.get("PATH"))
+    if program is None:
+        return None
+    command = [program, "--git-dir", repository.common_dir, "rev-list", "--first-parent", "--max-parents=0", "HEAD"]
     # Whoever started us may have told git of another repository. And a repository of somebody else must not make git
     # fetch what it lacks: it could say with which program.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}

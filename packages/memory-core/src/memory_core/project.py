@@ -8,7 +8,7 @@ an error: a directory that belongs to no repository, and has no such file, has n
 import os
 from collections.abc import Mapping
 
-from memory_core import git, project_file, remotes
+from memory_core import git, project_file, remotes, system
 from memory_core.first_commits import first_commit
 from memory_core.project_file import FILE, ProjectFile
 from memory_core.remotes import MAX_ID_CHARS, normalised
@@ -239,12 +239,12 @@ def _owners(directory: str) -> frozenset[int] | None:
 
     Else whoever may write to a folder above it, such as /tmp, could have its user told what another project remembers.
     """
-    if not hasattr(os, "geteuid"):
+    if (user := system.user_id()) is None:
         return None
     try:
-        return frozenset({os.geteuid(), 0, os.stat(directory).st_uid})
+        return frozenset({user, 0, os.stat(directory).st_uid})
     except OSError:
-        return frozenset({os.geteuid(), 0})
+        return frozenset({user, 0})
 
 
 def _is_of(owners: frozenset[int] | None, path: str) -> bool:
@@ -257,7 +257,7 @@ def _is_of(owners: frozenset[int] | None, path: str) -> bool:
 def _real(directory: str) -> str:
     """Where it is without links, as git sees it; also of one that is gone."""
     try:
-        return os.path.realpath(directory)
+        return system.true_path(directory)
     except (OSError, ValueError):
         return os.sep
 

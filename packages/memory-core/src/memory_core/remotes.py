@@ -7,7 +7,7 @@ name is the same on every machine. A mirror that one machine is told to fetch fr
 import os
 from collections.abc import Callable, Mapping
 
-from memory_core import gitconfig, ssh_config
+from memory_core import gitconfig, ssh_config, system
 
 _SSH = frozenset({"ssh", "git+ssh", "ssh+git"})
 _DEFAULT_PORTS = {
@@ -52,7 +52,7 @@ class User:
         return ssh_config.host_name(name, os.path.join(self._home, ".ssh", "config"))
 
     def _insteads(self) -> "list[tuple[str, str]]":
-        files = ["/etc/gitconfig", os.path.join(self._config_home, "git", "config")]
+        files = [*system.git_settings_of_all(), os.path.join(self._config_home, "git", "config")]
         files += [os.path.join(self._home, ".gitconfig"), os.path.join(self._git_dir, "config")]
         found: dict[str, dict[str, str]] = {"insteadof": {}, "pushinsteadof": {}}
         for file in files:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from memory_core import system
 from memory_core.auditing import AuditEntry, AuditPage, AuditQuery
+from memory_core.files import sync_folder
 
 NAME = "audit.jsonl"
 MAX_BYTES = 10_000_000
@@ -52,10 +54,11 @@ class AuditFile:
 
     def _write(self, line: bytes) -> None:
         is_new = not self._path.exists()
-        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | system.BINARY, 0o600)
         try:
             size = os.fstat(file).st_size
-            if size and os.pread(file, 1, size - 1) != b"\n":
+            os.lseek(file, max(0, size - 1), os.SEEK_SET)  # what is written goes to the end all the same
+            if size and os.read(file, 1) != b"\n":
                 line = b"\n" + line  # what a crash left of the line before stays a line of its own
             try:
                 if os.write(file, line) != len(line):
@@ -75,7 +78,7 @@ class AuditFile:
             return
         first = next(_entries(self._path.read_bytes().splitlines()), None)
         number = 0 if first is None else first.number
-        self._path.rename(self._folder / f"audit-{number:012}.jsonl")
+        system.replace(self._path, self._folder / f"audit-{number:012}.jsonl")
         self._sync_folder()
 
     def _backwards(self) -> Iterator[AuditEntry]:
@@ -103,12 +106,8 @@ class AuditFile:
         return 0
 
     def _sync_folder(self) -> None:
-        with contextlib.suppress(OSError):  # not every system can
-            folder = os.open(self._folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with contextlib.suppress(OSError):  # not every disk can
+            sync_folder(self._folder)
 
 
 def _entries(lines: Iterator[bytes] | list[bytes]) -> Iterator[AuditEntry]:

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from msgspec.structs import replace
 
+from memory_core import system
 from memory_core.errors import InvalidError, MemoryServiceError
 from memory_core.settings import add_flags, load_settings
 from memory_server import __version__, backup_command, export_model, healthcheck, keys_command, rollback
@@ -30,6 +31,7 @@ NOT_FOR_LOCAL = ("MEMORY_HOST", "MEMORY_PORT", "MEMORY_API_KEY", "MEMORY_API_KEY
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 after a stop in order, 2 for a wrong setting, 3 if another server has the data folder, 1 for all else."""
+    system.write_utf8()
     flags = vars(parser().parse_args(argv))
     try:
         if (command := COMMANDS.get(flags.pop("command"))) is not None:

@@ -7,10 +7,10 @@ import contextlib
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from memory_core import system
 from memory_core.errors import InvalidError, UnavailableError
 from memory_core.files import FileLock
 from memory_server import __version__
@@ -160,8 +160,7 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-        if sys.platform != "win32":  # there it would let two programs share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        system.claim(listener)
         listener.bind(address)
     except OSError as error:
         raise InvalidError(
@@ -173,5 +172,5 @@ def bind(host: str, port: int) -> socket.socket:
 def leave_quietly() -> None:
     """uvicorn raises a signal again once it has stopped in order; by then it has been obeyed."""
     ignore: Callable[[int, object], None] = lambda _signal, _frame: None  # noqa: E731 - a name for its type
-    signal.signal(signal.SIGTERM, ignore)
-    signal.signal(signal.SIGINT, ignore)
+    for number in system.stop_signals():
+        signal.signal(number, ignore)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from memory_core import system
 from memory_core.errors import StorageFullError, UnavailableError
 from memory_core.files import FileLock, sync_file, sync_folder
 
@@ -140,18 +141,18 @@ class SQLiteFile:
         if not lock.acquire(timeout_s=BUSY_TIMEOUT_S):
             raise UnavailableError(f"{self.path} is being made by another program; try again")
         try:
-            _give_to_owner(lock.path, folder)
+            system.give_to_owner_of(folder, lock.path)
             if self.exists():
                 return
             new.unlink(missing_ok=True)
             os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as connection:
                 self._migrate(connection)
-            _give_to_owner(new, folder)
+            system.give_to_owner_of(folder, new)
             sync_file(new)
             for log in _LOGS:  # of one that was moved away: SQLite would take it for a part of this one
                 self.path.with_name(self.name + log).unlink(missing_ok=True)
-            new.replace(self.path)
+            system.replace(new, self.path)
             sync_folder(folder)
         finally:
             lock.release()
@@ -175,10 +176,3 @@ class SQLiteFile:
 def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
-
-
-def _give_to_owner(path: Path, folder: Path) -> None:
-    """What root makes in the folder of a service is the service's, or the service could not read it."""
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        owner = folder.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)

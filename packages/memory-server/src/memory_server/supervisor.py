@@ -4,9 +4,10 @@ Without one, that is without NOTIFY_SOCKET, nothing is said.
 """
 
 import contextlib
-import socket
 import time
 from collections.abc import Mapping
+
+from memory_core import system
 
 
 class Supervisor:
@@ -33,5 +34,5 @@ class Supervisor:
             return
         # "@" stands for the NUL of an abstract address.
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(state.encode(), address)
+        with contextlib.suppress(OSError):
+            system.notify(address, state)

@@ -1,6 +1,5 @@
 """What can be seen on this machine without a server: the data folder, who may read it, and what the server left."""
 
-import os
 import shlex
 import shutil
 import stat
@@ -13,6 +12,7 @@ from memory_client import local
 from memory_client.errors import ClientError
 from memory_client.local import STATE_FILE
 from memory_client.starting import LOG_FILE
+from memory_core.system import has_modes
 
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LITTLE_BYTES = 64 << 20  # below it, the server refuses to write
@@ -38,7 +38,7 @@ def folder(data_dir: Path) -> Iterator[Finding]:
 
 
 def readable_by_others(data_dir: Path) -> list[Path]:
-    if os.name == "nt":  # which has no such modes
+    if not has_modes():
         return []
     inside = [path for path in data_dir.iterdir() if path.is_file() or path.name in _FOLDERS]
     return [path for path in (data_dir, *sorted(inside)) if path.stat().st_mode & _FOR_OTHERS]

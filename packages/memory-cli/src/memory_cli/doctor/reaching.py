@@ -1,7 +1,7 @@
 """Whether the server can be had, by which address and key, of which version, and by which clock."""
 
+import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -19,6 +19,7 @@ from memory_client.errors import ClientError, SilentError
 from memory_client.local import Endpoint
 from memory_client.target import Target
 from memory_client.transport import Transport
+from memory_core import system
 
 CLOCK_TOLERANCE_S = 30.0
 _TIMEOUT_S = 10.0
@@ -116,7 +117,7 @@ def _versions(of_server: str, *, is_local: bool) -> Iterator[Finding]:
 
 
 def _version_on_path() -> str | None:
-    found = shutil.which("memory-client")
+    found = system.program("memory-client", os.environ.get("PATH"))
     if found is None:
         return None
     try:

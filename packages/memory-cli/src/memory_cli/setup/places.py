@@ -2,13 +2,13 @@
 nothing.
 """
 
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from memory_client import settings_file
+from memory_core import system
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Machine:
 
     def command(self, name: str) -> Path | None:
         """A program on PATH."""
-        found = shutil.which(name, path=self.environ.get("PATH"))
+        found = system.program(name, self.environ.get("PATH"))
         return None if found is None else Path(found).absolute()
 
     def shown(self, path: Path) -> str:

@@ -18,9 +18,11 @@ import numpy as np
 from msgspec import DecodeError, ValidationError, convert, json
 from numpy.typing import NDArray
 
+from memory_core import system
 from memory_core.changes import Revision
 from memory_core.engine.ports import EmbeddedEntry, ModelIdentity, Vectors, check_vectors
 from memory_core.errors import ConflictError, InvalidError, StorageFullError, UnavailableError
+from memory_core.files import sync_file
 from memory_core.formats.found import check, check_history
 from memory_core.memories import Progress
 from memory_core.types import Memory
@@ -98,7 +100,7 @@ def write_parquet(path: Path, batches: Iterator[list[EmbeddedEntry]], progress: 
     except OSError as error:
         raise UnavailableError(f"{path} cannot be written: {error.strerror}") from error
     except duckdb.IOException as error:
-        if "No space left" in str(error):
+        if system.says_full(str(error)):
             raise StorageFullError(f"the disk of {path.parent} is full; nothing was exported") from error
         raise UnavailableError(f"{path} cannot be written: {_first_line(error)}") from error
     finally:
@@ -183,14 +185,13 @@ def _numbers(batch: Sequence[EmbeddedEntry], start: int) -> dict[str, NDArray[An
 
 def _publish(temporary: Path, path: Path) -> None:
     """Durable before it has its name; a file that took the name meanwhile stays."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(temporary)
     try:
         os.link(temporary, path)
     except FileExistsError as error:
         raise ConflictError(f"{path} exists already; choose another name, nothing is overwritten") from error
     except OSError:  # a file system without hard links
-        temporary.replace(path)
+        system.replace(temporary, path)
 
 
 def _present_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> set[str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from memory_core import system
 from memory_core.backups import Backup, BackupState
 from memory_core.engine.backups.manifest import FILE_NAME, Manifest, missing_or_cut, read_manifest
 from memory_core.errors import (
@@ -85,7 +86,7 @@ class Shelf:
                 file.chmod(0o600)
                 sync_file(file)
             sync_folder(temporary)
-            temporary.rename(self.folder / name)
+            system.replace(temporary, self.folder / name)
             sync_folder(self.folder)
 
     @contextlib.contextmanager
@@ -137,7 +138,7 @@ class Shelf:
     def remove(self, name: str) -> None:
         gone = self.folder / f".{name}.gone"
         with self._errors():
-            (self.folder / name).rename(gone)
+            system.replace(self.folder / name, gone)
             shutil.rmtree(gone)
 
     def _under_way(self, name: str, what: str) -> Path:

@@ -17,6 +17,7 @@ from memory_core.engine.embedders import models
 from memory_core.engine.embedders.architectures import CONVERTER_VERSION
 from memory_core.engine.ports import EmbedderOptions
 from memory_core.errors import ModelUnavailableError
+from memory_core.files import sync_file
 
 # Larger batches cost memory and gain no time: 64 texts took 1,670 MB where 8 took 418 MB.
 BATCH_TEXTS = 8
@@ -89,8 +90,7 @@ def _pack(graph: Path, target: Path) -> None:
     options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
     _open(graph, options)
     for path in target.parent.iterdir():
-        with path.open("rb") as file:
-            os.fsync(file.fileno())  # before it gets its final name: a crash must not leave half a model there
+        sync_file(path)  # before it gets its final name: a crash must not leave half a model there
 
 
 def batches(ids: Sequence[Sequence[int]]) -> Iterator[list[int]]:

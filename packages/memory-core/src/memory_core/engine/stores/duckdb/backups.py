@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from memory_core import system
 from memory_core.engine.backups.manifest import BackupTable, Manifest
 from memory_core.engine.backups.ports import Checked, GoOn, broken
 from memory_core.engine.ports import StoreOptions
@@ -95,7 +96,7 @@ class DuckDBBackups:
                 opening.require_room(path.parent, path.stat().st_size + options.min_free_bytes)
                 exchange.remove(upgrade.upgrade(path, missing, options, path.parent))
         except UnavailableError as error:
-            if "No space left" in str(error.__cause__):
+            if system.says_full(str(error.__cause__)):
                 raise StorageFullError(f"the disk of {path.parent.parent} is full; make room") from error
             return [str(error)]
         return []

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from memory_core import system
 from memory_core.engine.stores.duckdb import watermark
 from memory_core.errors import UnavailableError
 from memory_core.files import replacing, sync_file, sync_folder
@@ -126,7 +127,7 @@ def _take_over(path: Path, due: Exchange) -> None:
             _set_aside(_beside(path, suffix), _beside(kept, suffix))
         sync_folder(kept.parent)
         sync_folder(path.parent)
-        new.rename(path)
+        system.replace(new, path)
         sync_folder(path.parent)
     elif not path.exists():  # somebody took it away meanwhile; an empty store in its place would look like a loss
         raise UnavailableError(
@@ -141,14 +142,14 @@ def _set_aside(source: Path, target: Path) -> None:
     if not source.exists():
         return
     try:
-        source.rename(target)
+        system.replace(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
         partial = target.with_name(f".{target.name}")  # the folder lies on another disk
         shutil.copy(source, partial)
         sync_file(partial)
-        partial.rename(target)
+        system.replace(partial, target)
         sync_folder(target.parent)
         source.unlink()
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 from msgspec import Struct
 
+from memory_core import system
 from memory_core.engine.stores.duckdb.schema import SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4
 from memory_core.errors import UnavailableError
 
@@ -107,7 +108,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration, path: Pa
     except duckdb.Error as error:
         with contextlib.suppress(duckdb.Error):  # some errors have rolled back already
             connection.rollback()
-        if "No space left" in str(error):
+        if system.says_full(str(error)):
             why = f"{path} cannot be opened because the disk is full; make room and start again"
             raise UnavailableError(why) from error
         raise failed(path, migration.version, str(error).splitlines()[0]) from error

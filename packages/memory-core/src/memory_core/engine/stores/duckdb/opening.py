@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from memory_core import system
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb.migrations import Migration, apply, unapplied
 from memory_core.engine.stores.duckdb.watermark import SUFFIX, Watermark
@@ -30,6 +31,8 @@ SETTINGS = (
 )
 USED = "SELECT block_size, used_blocks FROM pragma_database_size()"
 _Config = dict[str, str | bool | int | float | list[str]]
+# As Linux and macOS, and as Windows have it.
+_HELD = ("Conflicting lock", "being used by another process", "File is already open in")
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 
@@ -58,7 +61,7 @@ def take(path: Path) -> FileLock:
     if not free:
         raise UnavailableError(_in_use(path, _noted_holder(lock.path)))
     with contextlib.suppress(OSError):  # only for the sentence of the next one to come; a full disk must not matter
-        lock.path.write_text(f"{os.getpid()}\n")
+        lock.path.write_text(f"{os.getpid()}\n", encoding="ascii")
     return lock
 
 
@@ -113,7 +116,7 @@ def create(path: Path, options: StoreOptions, migrations: Sequence[Migration]) -
     try:
         fill(temporary, migrations, name=path)
         temporary.chmod(0o600)
-        temporary.replace(path)
+        system.replace(temporary, path)
     except OSError as error:
         raise UnavailableError(f"{path} cannot be made: {error.strerror}") from error
     finally:
@@ -155,10 +158,10 @@ def connect(
 
 def refusal(path: Path, message: str) -> str:
     """What DuckDB said of the file at `path`, as a sentence of ours."""
-    if "Conflicting lock" in message:
+    if is_held(message):
         holder = _HOLDER.search(message)
         return _in_use(path, holder[1] if holder else None)
-    if "No space left" in message:
+    if system.says_full(message):
         return f"{path} cannot be opened because the disk is full; make room and start again"
     said = message.splitlines()[0].rstrip()
     said = said if said.endswith((".", "!", "?")) else f"{said}."
@@ -170,6 +173,11 @@ def refusal(path: Path, message: str) -> str:
         f"{path} cannot be read as a store: {said} "
         "It is unchanged; put a backup or a copy from the folder 'snapshots' in its place, or move it aside"
     )
+
+
+def is_held(message: str) -> bool:
+    """Whether DuckDB says that another process has the file open."""
+    return any(words in message for words in _HELD)
 
 
 def _connect(path: Path, config: _Config, *, read_only: bool, name: Path | None = None) -> duckdb.DuckDBPyConnection:
@@ -194,7 +202,7 @@ def _in_use(path: Path, pid: str | None) -> str:
 
 def _noted_holder(lock: Path) -> str | None:
     try:
-        noted = lock.read_text().strip()
+        noted = lock.read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         return None
     return noted if noted.isdigit() else None

@@ -115,7 +115,7 @@ def _plan(path: Path, snapshot: Path) -> Plan:
             now = int(cursor.execute(VERSION.format(database="after")).fetchall()[0][0])
             since = _since(cursor)
         except duckdb.Error as error:
-            if "Conflicting lock" in str(error):
+            if opening.is_held(str(error)):
                 raise UnavailableError(opening.refusal(path, str(error))) from error
             now, since = None, None  # it may be damaged, and the reason to go back
     return Plan(

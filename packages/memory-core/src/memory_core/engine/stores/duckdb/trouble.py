@@ -8,18 +8,18 @@ from pathlib import Path
 
 import duckdb
 
+from memory_core import system
 from memory_core.errors import MemoryServiceError, StorageFullError, UnavailableError
 
 _log = logging.getLogger(__name__)
 
-NO_ROOM = ("No space left on device",)
 NO_MEMORY = ("Out of Memory Error", "could not allocate block", "failed to pin block")
 NO_WRITES = ("Read-only file system", "Input/output error")  # Linux makes a disk that begins to fail read-only
 DAMAGED = ("Corrupt database file", "Could not read enough bytes")
 
 
 def is_full(error: duckdb.Error) -> bool:
-    return _words(error, NO_ROOM) is not None
+    return system.says_full(str(error))
 
 
 def full(path: Path) -> StorageFullError:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from memory_core import system
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import comparison, exchange, maintenance, opening
 from memory_core.engine.stores.duckdb.database import Cursor
@@ -101,7 +102,7 @@ def _copy(cursor: Cursor, path: Path, new: Path) -> None:
         cursor.execute(COPY).fetchall()
         cursor.execute("USE after").fetchall()
     except duckdb.Error as error:
-        if "No space left" in str(error):
+        if system.says_full(str(error)):
             raise UnavailableError(
                 f"{path} needs a newer schema, and no copy of it could be made first: the disk is full; it is unchanged"
             ) from error

@@ -28,6 +28,7 @@ from support.hooked import (
     until,
 )
 from support.ledger import ledger
+from support.platforms import posix_only
 from support.sockets import free_port, listening
 
 START = event("SessionStart", source="startup")
@@ -303,7 +304,7 @@ def test_input_that_never_ends_is_given_up(home: Path) -> None:
         assert process.wait(60) == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of a terminal")
+@posix_only("it sends the signals of a terminal")
 def test_an_interrupt_that_ends_the_agent_does_not_lose_what_its_hook_has_to_keep(home: Path) -> None:
     with session_server(hanging=True) as server:
         with start_hook(server.machine(home)) as process:

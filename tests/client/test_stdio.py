@@ -8,6 +8,7 @@ import pytest
 
 from memory_client import stdio
 from memory_client.stdio import LineWriter, lines
+from support.platforms import posix_only
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_lines_of_many_threads_do_not_mix(pipe: tuple[int, int]) -> None:
     assert sorted(line for line in received if line is not None) == written
 
 
-@pytest.mark.skipif(os.name == "nt", reason="pipes always block there")
+@posix_only("pipes always block there")
 def test_pipes_that_do_not_block_work_too(pipe: tuple[int, int]) -> None:
     """Node gives its children such pipes."""
     reading, writing = pipe

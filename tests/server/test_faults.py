@@ -17,10 +17,11 @@ import httpx
 import pytest
 
 from support.disks import failing_disk, make_read_only, second_path, small_disk
+from support.platforms import posix_only
 from support.rpc import ACCEPT
 from support.servers import RunningServer, ServerDidNotStartError, environment, running_server, start_server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, posix_only("it stops processes and mounts disks")]
 
 UNLIMITED = {"MEMORY_LIMIT_READS": "off", "MEMORY_LIMIT_WRITES": "off"}
 

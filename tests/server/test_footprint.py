@@ -8,11 +8,12 @@ import httpx
 import pytest
 
 from memory_server.footprint import Turns
+from support.platforms import linux_only
 from support.servers import RunningServer, running_server
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux says what a process takes"),
+    linux_only("nobody else says what a process takes"),
 ]
 
 MODEL = {"MEMORY_EMBEDDER": "onnx:all-MiniLM-L6-v2"}

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from memory_core.key_text import is_key
 from support.keys import make_key, sending
+from support.platforms import posix_only
 from support.servers import environment, running_server
 
 pytestmark = pytest.mark.slow
@@ -108,7 +108,10 @@ def test_a_list_of_no_keys_makes_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@posix_only("it has a terminal")
 def test_a_person_is_shown_the_key_with_the_lines_for_a_client(tmp_path: Path) -> None:
+    import pty
+
     ours, theirs = pty.openpty()
     run = [sys.executable, "-m", "memory_server", "keys", "create", "laptop", "--data-dir", str(tmp_path)]
     subprocess.run(run, env=environment({"MEMORY_PORT": "9000"}), stdout=theirs, timeout=90, check=True)

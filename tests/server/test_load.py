@@ -1,6 +1,5 @@
 """Many clients at once: a few seconds of what `python -m benchmarks.load` does for minutes."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,9 @@ from benchmarks.load import report
 from benchmarks.load.clients import HEALTH
 from benchmarks.load.contenders import THIS, Contender, contender, ground
 from benchmarks.load.mix import KINDS
+from support.platforms import linux_only
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads what the server takes from /proc")
+pytestmark = linux_only("what the server takes is read from /proc")
 
 
 @pytest.mark.slow

@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from support.platforms import linux_only, posix_only
 from support.servers import running_server
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="systemd is told through a Unix socket")
+pytestmark = posix_only("systemd is told through a Unix socket")
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_server_says_that_it_is_ready_that_it_lives_and_that_it_leaves(
         assert heard == b"STOPPING=1"
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="addresses without a file are Linux's")
+@linux_only("addresses without a file are known there alone")
 def test_an_address_without_a_file_is_understood(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("")  # the kernel chooses one

@@ -11,7 +11,7 @@ import pytest
 
 @contextlib.contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Skips the test where mounting is refused, as it is in most containers."""
+    """Skips the test where mounting is refused, as it is in most containers, and where there is no such thing."""
     folder.mkdir()
     if not _run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)):
         pytest.skip("needs a machine that lets us mount a tmpfs")

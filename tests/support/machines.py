@@ -7,7 +7,6 @@ assert machine.run("add", "We deploy on Fridays").code == 0
 import atexit
 import json
 import os
-import pty
 import select
 import shutil
 import subprocess
@@ -19,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from support.platforms import WINDOWS, home_of
 from support.servers import environment
 
 # Modules are compiled once for all commands of a run, whatever its own environment says about that.
@@ -49,7 +51,7 @@ class Machine:
         self.home = home
         self.folder = home / "work"
         self.folder.mkdir(parents=True)
-        env = environment({"HOME": str(home), "TZ": "UTC", "PYTHONPYCACHEPREFIX": COMPILED})
+        env = environment({**home_of(home), "TZ": "UTC", "PYTHONPYCACHEPREFIX": COMPILED})
         left_out = ("PYTHONDONTWRITEBYTECODE", "COLUMNS", "NO_COLOR", "FORCE_COLOR", "CLAUDE_PROJECT_DIR")
         self.env = {name: value for name, value in env.items() if name not in left_out} | settings
 
@@ -81,6 +83,10 @@ class Machine:
         timeout_s: float = 120,
     ) -> Ran:
         """The same on a terminal of that width; `types` is typed as soon as the command has said something."""
+        if WINDOWS:
+            pytest.skip("not on Windows: it has a terminal")
+        import pty
+
         ours, theirs = pty.openpty()
         settings = {**self.env, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "40", **(env or {})}
         process = subprocess.Popen(

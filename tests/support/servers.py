@@ -9,13 +9,14 @@ The model is left out unless `env` asks for one (`MEMORY_EMBEDDER`): most tests 
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from support.platforms import NEW_GROUP, STOP
 
 READY = re.compile(r"listening on (https?://\S+)")
 
@@ -46,7 +47,7 @@ class RunningServer:
     def stop(self, *, timeout_s: float = 60) -> int:
         """Ask it to leave, as systemd and a container engine do; its exit code."""
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(STOP)
         return self.process.wait(timeout_s)
 
     def kill(self) -> None:
@@ -85,6 +86,7 @@ def start_server(
             stderr=stderr,
             text=True,
             encoding="utf-8",
+            creationflags=NEW_GROUP,
         )
     # Reading blocks until the ready line or the end of the process; the timer makes sure that one of them comes.
     watchdog = threading.Timer(timeout_s, process.kill)

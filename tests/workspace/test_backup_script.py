@@ -8,8 +8,11 @@ import httpx
 import pytest
 
 from support.machines import COMMAND, Machine
+from support.platforms import posix_only
 from support.servers import RunningServer, environment, running_server
 from support.sockets import free_port
+
+pytestmark = posix_only("it runs a shell script")
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "backup.sh"
 KEY = "a key with $igns, 'quotes', \"two\", \\ and %s"

@@ -19,6 +19,9 @@ import yaml
 
 from memory_core.settings import options
 from memory_server.settings import ServerSettings
+from support.platforms import posix_only
+
+pytestmark = posix_only("it runs shell scripts")
 
 pytest.importorskip("termios", reason="the script is for a shell")
 

@@ -4,7 +4,6 @@ import json
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from support.platforms import posix_only
 from support.servers import RunningServer, environment, running_server
 from support.sockets import free_port
 
 pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="the script is for macOS and Linux"),
+    posix_only("it runs a shell script"),
     pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed"),
 ]
 

@@ -6,16 +6,16 @@
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from memory_core.settings import options
 from memory_server.settings import ServerSettings
+from support.platforms import linux_only
 from support.servers import environment
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")
+pytestmark = linux_only("systemd is there alone")
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "install-systemd.sh"

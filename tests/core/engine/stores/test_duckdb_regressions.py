@@ -21,6 +21,7 @@ import pytest
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from support.entries import MODEL, edited, entry
+from support.platforms import posix_only
 
 Rows = list[list[object]]
 
@@ -322,7 +323,7 @@ def opened_by_another(path: Path) -> bool:
     return ended.returncode == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there a lock belongs to the handle, and not to the process")
+@posix_only("a lock belongs to the handle there, and not to the process")
 def test_opening_the_file_within_its_owner_drops_the_lock_and_the_store_never_does(tmp_path: Path) -> None:
     """POSIX locks go when the process closes any handle of the file. Hence our own lock, and care with each `open`."""
     path = tmp_path / "memories.duckdb"

@@ -21,7 +21,7 @@ class Machine:
 
     @property
     def home(self) -> Path:
-        return Path(settings_file.home(self.environ))
+        return Path(system.home(self.environ, self.platform))
 
     @property
     def settings(self) -> Path:

@@ -1,0 +1,41 @@
+"""Where a test can run: a mark for each kind of machine that it needs, with what it needs there.
+
+    pytestmark = posix_only("it runs a shell script")
+
+The marks stand at modules and tests that use what another system has not. All of them are collected everywhere.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WINDOWS = sys.platform == "win32"
+NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
+"""For `creationflags`: only such a process can be asked to stop."""
+STOP = signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM
+"""What asks a process to leave in order."""
+
+
+def posix_only(why: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(WINDOWS, reason=f"not on Windows: {why}")
+
+
+def linux_only(why: str) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(sys.platform != "linux", reason=f"only on Linux: {why}")
+
+
+def home_of(home: Path) -> dict[str, str]:
+    """The variables by which programs find the home of a person."""
+    if not WINDOWS:
+        return {"HOME": str(home)}
+    roaming, local = home / "AppData" / "Roaming", home / "AppData" / "Local"
+    return {"HOME": str(home), "USERPROFILE": str(home), "APPDATA": str(roaming), "LOCALAPPDATA": str(local)}
+
+
+def cannot_have_modes() -> bool:
+    """Whether a file that is closed to its owner can be read all the same: on Windows, and by root."""
+    return WINDOWS or os.geteuid() == 0

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import IO
 
+PLATFORM = sys.platform
 BINARY = getattr(os, "O_BINARY", 0)
 """For `os.open`: on Windows `os.write` would make two bytes of each line's end without it."""
 _FULL = ("No space left on device", "not enough space on the disk")

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from memory_cli.doctor import typed
 from memory_cli.doctor.findings import Finding, note, ok, problem, warning
 from memory_cli.render import size
 from memory_client import local
@@ -59,14 +60,14 @@ def left_behind(data_dir: Path) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(data_dir).free
     if free < _LITTLE_BYTES:
-        yield problem("disk", f"{size(free)} free", f"du -h -d 1 {_quoted(data_dir)}")
+        yield problem("disk", f"{size(free)} free", typed.what_takes_room(str(data_dir)))
     else:
         yield ok("disk", f"{size(free)} free")
     state = data_dir / STATE_FILE
     if state.exists() and _is_gone(data_dir):
-        yield note("state", f"{state} is of a server that is gone; the next one replaces it", f"rm {_quoted(state)}")
+        yield note("state", f"{state} is of a server that is gone; the next one replaces it", typed.remove(str(state)))
     if (last := _last_line(data_dir / LOG_FILE)) is not None:
-        yield note("log", f"{LOG_FILE} ends with: {last}", f"tail -n 20 {_quoted(data_dir / LOG_FILE)}")
+        yield note("log", f"{LOG_FILE} ends with: {last}", typed.last_lines(str(data_dir / LOG_FILE)))
 
 
 def _is_gone(data_dir: Path) -> bool:

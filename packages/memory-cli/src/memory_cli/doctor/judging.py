@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import PurePath
 
+from memory_cli.doctor import typed
 from memory_cli.doctor.findings import Finding, note, ok, problem, warning
 from memory_cli.render import ID_DIGITS, memories, one_line, size, when
 from memory_core.backups import Backup, BackupList, BackupState
@@ -62,7 +63,7 @@ def key(own: OwnKey, client_id: str, command: Command) -> Finding:
     name = one_line(own.name or "")
     if own.client_id not in (None, client_id):
         what = f"{name} speaks for the client {one_line(own.client_id or '')}, and this machine says it is {client_id}"
-        return problem("key", what, f"export MEMORY_CLIENT_ID={shlex.quote(own.client_id or '')}")
+        return problem("key", what, typed.let("MEMORY_CLIENT_ID", own.client_id or ""))
     if own.expires_at is not None and own.expires_at - own.at <= KEY_ENDS_SOON:
         left = f"works for {_age(own.expires_at - own.at)} yet, until {when(own.expires_at)}"
         if own.replaced:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from memory_cli import __version__
-from memory_cli.doctor import refusals
+from memory_cli.doctor import refusals, typed
 from memory_cli.doctor.findings import Finding, command, note, ok, problem, warning
 from memory_cli.handover import Place
 from memory_client import local
@@ -48,7 +48,7 @@ def reach(target: Target, place: Place) -> Reached:
         running = local.connect(target.data_dir, version=__version__)
     except SilentError as error:
         pid = getattr(local.announced(target.data_dir), "pid", None)
-        return Reached(findings=(problem("server", str(error), pid and f"kill {pid}"),))
+        return Reached(findings=(problem("server", str(error), pid and system.end_command(pid)),))
     except ClientError as error:
         return Reached(findings=(problem("server", str(error), refusals.cure(str(error), target.data_dir, place)),))
     named = f"this machine's own, pid {running.pid}{'' if was_there else ', started just now'}"
@@ -70,8 +70,8 @@ def key(target: Target, url: str, environ: Mapping[str, str]) -> Finding:
 
 def refused_key(target: Target, sentence: str) -> Finding:
     if target.key is None:
-        return problem("key", f"the server wants one: {sentence}", "export MEMORY_API_KEY=THE_KEY_OF_THE_SERVER")
-    return problem("key", f"refused: {sentence}", "export MEMORY_API_KEY=THE_KEY_OF_THE_SERVER")
+        return problem("key", f"the server wants one: {sentence}", typed.let("MEMORY_API_KEY", "THE_KEY_OF_THE_SERVER"))
+    return problem("key", f"refused: {sentence}", typed.let("MEMORY_API_KEY", "THE_KEY_OF_THE_SERVER"))
 
 
 def _greet(target: Target, place: Place, url: str, named: str, running: Endpoint | None) -> Reached:
@@ -91,7 +91,7 @@ def _greet(target: Target, place: Place, url: str, named: str, running: Endpoint
         greeting = msgspec.json.decode(body, type=Greeting)
     except msgspec.DecodeError:
         what = f"{url} answers with status {status}, but is no memory server; MEMORY_SERVER names another"
-        return Reached(findings=(problem("server", what, "export MEMORY_SERVER=http://HOST:8420"),))
+        return Reached(findings=(problem("server", what, typed.let("MEMORY_SERVER", "http://HOST:8420")),))
     findings = (
         ok("server", f"{url}, {named}"),
         *_versions(greeting.version, is_local=target.url is None),

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from memory_cli.doctor import typed
 from memory_cli.doctor.findings import command
 from memory_cli.handover import Place
 
@@ -47,7 +48,7 @@ def _restored(_: str, data_dir: str, place: Place) -> str | None:
 
 def _looked_at(sentence: str, _: str, __: Place) -> str | None:
     found = _PID.search(sentence)
-    return f"ps -f -p {found[1]}" if found else None
+    return typed.look_at(found[1]) if found else None
 
 
 def _always(fix: str) -> Cure:
@@ -59,8 +60,8 @@ CURES: dict[str, Cure] = {
     "written by another DuckDB": _always("uv tool upgrade memory-cli"),
     "no memory server is installed": _always("uv tool install 'memory-cli[local]'"),
     "in use by": _looked_at,
-    "disk is full": lambda _, data_dir, __: f"du -h -d 1 {shlex.quote(data_dir)}",
-    "is full; free some space": lambda _, data_dir, __: f"du -h -d 1 {shlex.quote(data_dir)}",
+    "disk is full": lambda _, data_dir, __: typed.what_takes_room(data_dir),
+    "is full; free some space": lambda _, data_dir, __: typed.what_takes_room(data_dir),
     "lacks what was acknowledged last": _restored,
     "cannot be read as a store": _restored,
     "is damaged": _restored,

@@ -16,6 +16,7 @@ SERVER = (
         help="where models that other programs have downloaded are looked for",
         default="~/.cache/huggingface",
     ),
+    Variable(name="ORT_DISABLE_TELEMETRY", help="whether ONNX Runtime keeps from reporting to its maker", default="1"),
     Variable(
         name="OTEL_EXPORTER_OTLP_ENDPOINT",
         help="where traces go with MEMORY_TRACING=on; OpenTelemetry's other variables hold too",

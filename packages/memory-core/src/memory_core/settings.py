@@ -205,6 +205,8 @@ def _shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, Enum):
         return str(value.value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     if isinstance(value, tuple):
         return ",".join(str(part) for part in value)
     return str(value)

@@ -33,7 +33,7 @@ class BackupSettings(Struct, frozen=True, kw_only=True):
 
     data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
     store: Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")] = "duckdb"
-    memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take")] = "512MB"
+    memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take, such as 2GB")] = "512MB"
     backup_dir: Annotated[
         Path | None, Option("MEMORY_BACKUP_DIR", "folder for backups; by default one in the data folder")
     ] = None

@@ -56,7 +56,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     threads: Annotated[
         int, Option("MEMORY_THREADS", "threads for the store and the model; 0: one a processor, at most 4"), Meta(ge=0)
     ] = 0
-    memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take")] = "512MB"
+    memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take, such as 2GB")] = "512MB"
     backup_dir: Annotated[
         Path | None, Option("MEMORY_BACKUP_DIR", "folder for backups; by default one in the data folder")
     ] = None
@@ -78,7 +78,12 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         bool,
         Option("MEMORY_SESSION_NOTES", "whether what agents say is noted, so that each session comes to a memory"),
     ] = True
-    api_key: Annotated[str | None, Option("MEMORY_API_KEY", "the key that callers must send", secret=True)] = None
+    api_key: Annotated[
+        str | None,
+        Option(
+            "MEMORY_API_KEY", "an admin key: callers send it, or one that `claude-memory keys create` made", secret=True
+        ),
+    ] = None
     cors_origins: Annotated[
         tuple[str, ...], Option("CORS_ORIGINS", "web origins that may call, by comma, or *; none by default")
     ] = ()
@@ -109,12 +114,18 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     quota_bytes: Annotated[
         int, Option("MEMORY_QUOTA_BYTES", "most bytes of text that the memories of a key may be; 0: any"), Meta(ge=0)
     ] = 0
-    max_body_bytes: Annotated[int, Option("MEMORY_MAX_BODY_BYTES", "largest request"), Meta(ge=1024)] = 1 << 20
-    max_import_bytes: Annotated[int, Option("MEMORY_MAX_IMPORT_BYTES", "largest import"), Meta(ge=1024)] = 2 << 30
+    max_body_bytes: Annotated[int, Option("MEMORY_MAX_BODY_BYTES", "largest request, in bytes"), Meta(ge=1024)] = (
+        1 << 20
+    )
+    max_import_bytes: Annotated[int, Option("MEMORY_MAX_IMPORT_BYTES", "largest import, in bytes"), Meta(ge=1024)] = (
+        2 << 30
+    )
     forwarded_allow_ips: Annotated[
         str, Option("MEMORY_FORWARDED_ALLOW_IPS", "addresses or networks of the proxies whose X-Forwarded-For counts")
     ] = "127.0.0.1"
-    log_format: Annotated[LogFormat, Option("MEMORY_LOG_FORMAT", "how log lines look")] = LogFormat.HUMAN
+    log_format: Annotated[LogFormat, Option("MEMORY_LOG_FORMAT", "log lines for people, or for programs")] = (
+        LogFormat.HUMAN
+    )
     tracing: Annotated[
         str,
         Option(

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
         return 2
     FOLDER.mkdir(exist_ok=True)
     for file in stale:
-        file.write_text(made[file], encoding="utf-8")
+        file.write_text(made[file], encoding="utf-8", newline="\n")
         print(f"wrote docs/reference/{file.name}")
     return 0
 

@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 
 from cyclopts import App, Group
-from scripts.dev.reference import flags, programs
-from scripts.dev.reference import markdown as md
 
 from memory_cli import app as memory_cli
 from memory_cli import main as door
 from memory_client import hooks
 from memory_client import main as memory_client
 from memory_server import main as memory_server
+from scripts.dev.reference import flags, programs
+from scripts.dev.reference import markdown as md
 
 ROOT = Path(__file__).resolve().parents[3]
 WITHOUT_HELP = ("backup.sh", "systemd/claude-memory-admin")

@@ -4,9 +4,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.dev.reference.elsewhere import IMAGE_ARGUMENTS
-
 from memory_client.environment import Variable
+from scripts.dev.reference.elsewhere import IMAGE_ARGUMENTS
 
 DOCKER = Path(__file__).resolve().parents[3] / "docker"
 

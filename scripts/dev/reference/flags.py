@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from cyclopts import App
+
 from scripts.dev.reference import markdown as md
 
 _SEVERAL = "VAR_POSITIONAL"

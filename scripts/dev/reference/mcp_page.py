@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from scripts.dev.reference import markdown as md
-from scripts.dev.reference import schemas
-from scripts.dev.reference.structures import meaning
-
 from memory_server import arguments, mcp_messages, resources
 from memory_server.field_notes import note
 from memory_server.prompts import PROMPTS
 from memory_server.tools import INSTRUCTIONS, TOOLS, Tool
+from scripts.dev.reference import markdown as md
+from scripts.dev.reference import schemas
+from scripts.dev.reference.structures import meaning
 
 _ABOUT = """\
 The server is at `/mcp` (streamable HTTP, without sessions), and on standard input and output by `memory-client`.

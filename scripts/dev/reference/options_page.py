@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 
-from scripts.dev.reference import containers, elsewhere, plugin
-from scripts.dev.reference import markdown as md
-
 from memory_client import environment, settings_file
 from memory_client.environment import Variable
 from memory_core.settings import Declared, options
 from memory_server.main import NOT_FOR_LOCAL
 from memory_server.settings import ServerSettings
+from scripts.dev.reference import containers, elsewhere, plugin
+from scripts.dev.reference import markdown as md
 
 _SERVER = """\
 A flag wins over its variable, a variable over the default; an empty variable counts as not set.

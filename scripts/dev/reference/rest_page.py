@@ -5,16 +5,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scripts.dev.reference import markdown as md
-from scripts.dev.reference import schemas, structures
-from scripts.dev.reference.structures import Structures
-
 from memory_core.engine.compose import EngineOptions, open_engine
 from memory_core.errors import MemoryServiceError
 from memory_server import decoding, problems
 from memory_server.app import create_app
 from memory_server.companions import companions
 from memory_server.settings import ServerSettings
+from scripts.dev.reference import markdown as md
+from scripts.dev.reference import schemas, structures
+from scripts.dev.reference.structures import Structures
 
 Json = dict[str, Any]  # there is no narrower type for it
 

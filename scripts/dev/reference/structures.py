@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+
 from scripts.dev.reference import markdown as md
 from scripts.dev.reference import schemas
 

@@ -164,7 +164,7 @@ async def test_nobody_listening_names_the_address_and_what_to_check() -> None:
     error = await failure(f"http://127.0.0.1:{port}")
 
     assert isinstance(error, UnavailableError)
-    assert f"cannot reach http://127.0.0.1:{port}" in str(error)
+    assert f"cannot reach http://127.0.0.1:{port} (connection refused)" in str(error)
     assert "MEMORY_SERVER" in str(error)
 
 

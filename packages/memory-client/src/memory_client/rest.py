@@ -3,6 +3,7 @@
 Knows no verb. Whatever goes wrong becomes an error of `memory_core.errors`, with a sentence that says what to do.
 """
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -247,7 +248,7 @@ def _seconds(retry_after: str) -> float:
 
 def _sentence(error: httpx.HTTPError, url: str, limit_s: float) -> str:
     cause = _cause(error)
-    told = reason(cause) if cause is not None else str(error) or type(error).__name__
+    told = _words(cause) if cause is not None else str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectTimeout):
         return f"{url} did not take the connection within {CONNECT_TIMEOUT_S:g} s; check the address and the network"
     if isinstance(error, httpx.TimeoutException):
@@ -267,3 +268,10 @@ def _cause(error: BaseException | None) -> OSError | None:
         inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
         error = inner or error.__cause__ or error.__context__
     return error
+
+
+def _words(error: OSError) -> str:
+    """asyncio writes `Connect call failed` and an address where the system's words would be."""
+    if (error.strerror or "").startswith("Connect call failed") and error.errno is not None:
+        return os.strerror(error.errno).lower()
+    return reason(error)

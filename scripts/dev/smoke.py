@@ -89,18 +89,18 @@ def try_bridge_alone(user: User) -> None:
 
 def try_one_machine(user: User) -> None:
     """What the command keeps, an agent finds."""
-    user.runs("uv", "tool", "install", user.wants("memory-cli[local]"))
+    with_programs = ("--with-executables-from", "memory-client,memory-server")
+    user.runs("uv", "tool", "install", *with_programs, user.wants("memory-cli[local]"))
     user.sees(user.version, "claude-memory", "--version")
     user.runs("claude-memory", "add", TEXT, "--no-project")
     user.sees(TEXT, "claude-memory", "search", "Fridays", "--global")
-    user.runs("uv", "tool", "install", user.wants("memory-client"))
     _, found = conversation(
         user, ("memory-client",), ("tools/call", {"name": "memory_search", "arguments": {"query": "Fridays"}})
     )
     if TEXT not in json.dumps(found):
         raise BrokenError(f"an agent does not find what claude-memory kept: {found}")
     user.runs("claude-memory", "stop")
-    user.runs("uv", "tool", "uninstall", "memory-cli", "memory-client")
+    user.runs("uv", "tool", "uninstall", "memory-cli")
 
 
 def try_server(user: User) -> None:

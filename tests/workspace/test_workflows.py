@@ -20,7 +20,7 @@ FILES = sorted([*FOLDER.glob("*.yml"), *(ROOT / ".github" / "actions").glob("*/a
 WORKFLOWS = [file for file in FILES if file.parent == FOLDER]
 SYSTEMS = {"ubuntu-latest", "macos-latest", "windows-latest"}
 # Who may prove to others which repository this is, and nothing runs beside it: no clone, no dependency, no test.
-PUBLISHERS = {("release", "publish"), ("release", "tag-image"), ("release", "registry"), ("docs", "publish")}
+PUBLISHERS = {("release", "publish"), ("release", "tag-image"), ("release", "registry"), ("docs", "deploy")}
 
 
 def parsed(file: Path) -> dict[str, Any]:

@@ -156,7 +156,9 @@ def somebody(version: str, *, index: str | None) -> Iterator[User]:
         home = Path(folder).resolve()
         ours = ("MEMORY_", "XDG_", "UV_TOOL", "CLAUDE", "VIRTUAL_ENV")
         env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        env |= {"HOME": str(home), "USERPROFILE": str(home), "MEMORY_EMBEDDER": "none", "PYTHONUTF8": "1"}
+        env |= dict.fromkeys(("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA"), str(home)) | {"PYTHONUTF8": "1"}
+        # No model, which would be a download; and a server that is left behind by a failure does not stay.
+        env |= {"MEMORY_EMBEDDER": "none", "MEMORY_IDLE_EXIT": "60"}
         # The cache and the Python of here: neither is what is tried.
         env |= {"UV_CACHE_DIR": said_by_uv("cache", "dir"), "UV_PYTHON": sys.executable}
         env |= {"UV_TOOL_DIR": str(home / "tools"), "UV_TOOL_BIN_DIR": str(home / "programs")}

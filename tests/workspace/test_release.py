@@ -141,24 +141,24 @@ def test_bump_writes_the_version_everywhere_and_the_tree_agrees_again(tree: Path
     write(tree / "docs/agents.md", f"`uvx memory-client@{VERSION}`, weights==0.0.9, another 0.0.9\n")
     commit(tree)
 
-    bumped = release(tree, "bump", "7.8.9")
+    bumped = release(tree, "bump", "97.8.9")
 
     assert bumped.returncode == 0, bumped.stderr
-    assert "4 packages at 7.8.9" in bumped.stdout
-    assert "git push origin v7.8.9" in bumped.stdout
-    assert '"memory-core[engine]==7.8.9"' in read(tree, "packages/memory-server/pyproject.toml")
-    assert '"version": "7.8.9"' in read(tree, "plugins/memory/.claude-plugin/plugin.json")
-    assert 'version = "7.8.9"' in read(tree, "uv.lock")
-    assert "## Unreleased\n\n## 7.8.9 (" in read(tree, "CHANGELOG.md")
-    assert read(tree, "docs/agents.md") == "`uvx memory-client@7.8.9`, weights==0.0.9, another 0.0.9\n"
-    assert '"version":"7.8.9"' in read(tree, "README.md")
+    assert "4 packages at 97.8.9" in bumped.stdout
+    assert "git push origin v97.8.9" in bumped.stdout
+    assert '"memory-core[engine]==97.8.9"' in read(tree, "packages/memory-server/pyproject.toml")
+    assert '"version": "97.8.9"' in read(tree, "plugins/memory/.claude-plugin/plugin.json")
+    assert 'version = "97.8.9"' in read(tree, "uv.lock")
+    assert "## Unreleased\n\n## 97.8.9 (" in read(tree, "CHANGELOG.md")
+    assert read(tree, "docs/agents.md") == "`uvx memory-client@97.8.9`, weights==0.0.9, another 0.0.9\n"
+    assert '"version":"97.8.9"' in read(tree, "README.md")
 
 
 def test_bump_names_lines_that_still_have_the_digits_of_before(tree: Path) -> None:
     write(tree / "docs/agents.md", f"another {VERSION}\n")
     commit(tree)
 
-    assert f"docs/agents.md:1:another {VERSION}\n" in release(tree, "bump", "7.8.9").stdout
+    assert f"docs/agents.md:1:another {VERSION}\n" in release(tree, "bump", "97.8.9").stdout
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ def test_bump_names_lines_that_still_have_the_digits_of_before(tree: Path) -> No
     [
         ("v2", lambda _: None, "v2 is no version"),
         ("0.0.1", lambda _: None, f"0.0.1 is below {VERSION}, which the packages have"),
-        ("7.0.0rc1", lambda tree: released(tree, "7.0.0"), "7.0.0rc1 is not above 7.0.0, which the changelog has"),
-        ("7.0.0", lambda tree: released(tree, "7.0.0"), "7.0.0 is not above 7.0.0"),
-        ("7.10.0", lambda tree: released(tree, "7.9.0"), "nothing under Unreleased"),
+        ("97.0.0rc1", lambda tree: released(tree, "97.0.0"), "97.0.0rc1 is not above 97.0.0, which the changelog has"),
+        ("97.0.0", lambda tree: released(tree, "97.0.0"), "97.0.0 is not above 97.0.0"),
+        ("97.10.0", lambda tree: released(tree, "97.9.0"), "nothing under Unreleased"),
         (
-            "7.0.0",
+            "97.0.0",
             lambda tree: write(tree / "LICENSE", "mine"),
             "not committed; commit or stash them first:\n M LICENSE",
         ),
@@ -193,27 +193,28 @@ def released(tree: Path, version: str) -> None:
 
 
 def test_notes_are_the_slice_of_a_version_with_links_that_lead_somewhere(tree: Path) -> None:
-    release(tree, "bump", "7.8.9")
+    release(tree, "bump", "97.8.9")
 
-    notes = release(tree, "notes", "7.8.9", "https://code.example/acme/memory/blob/v7.8.9")
+    notes = release(tree, "notes", "97.8.9", "https://code.example/acme/memory/blob/v97.8.9")
 
-    assert notes.stdout == "- Find [more](https://code.example/acme/memory/blob/v7.8.9/docs/search.md).\n"
-    assert "no heading of 7.8.8" in release(tree, "notes", "7.8.8").stderr
+    assert notes.stdout == "- Find [more](https://code.example/acme/memory/blob/v97.8.9/docs/search.md).\n"
+    assert "no heading of 97.8.8" in release(tree, "notes", "97.8.8").stderr
 
 
 def test_a_final_version_takes_in_what_its_pre_releases_brought(tree: Path) -> None:
-    assert release(tree, "bump", "7.8.9rc1").returncode == 0
+    assert release(tree, "bump", "97.8.9rc1").returncode == 0
     commit(tree)
 
-    final = release(tree, "bump", "7.8.9")
+    final = release(tree, "bump", "97.8.9")
 
     assert final.returncode == 0, final.stderr
-    assert release(tree, "notes", "7.8.9").stdout == "- Find [more](docs/search.md).\n"
+    assert release(tree, "notes", "97.8.9").stdout == "- Find [more](docs/search.md).\n"
     assert "rc1" not in read(tree, "CHANGELOG.md")
 
 
 def test_the_address_is_written_where_it_has_to_be_said(tree: Path) -> None:
     url = "https://code.example/acme/memory"
+    write(tree / "docs/plugin.md", "/plugin marketplace add OWNER/REPOSITORY\n")
     unsaid = release(tree, "address", url, "--check")
     assert unsaid.returncode == 1
     assert "memory-core/pyproject.toml has no project URLs of https://code.example/acme/memory" in unsaid.stderr
@@ -225,7 +226,7 @@ def test_the_address_is_written_where_it_has_to_be_said(tree: Path) -> None:
     assert release(tree, "address", url, "--check").returncode == 0
     assert read(tree, "packages/memory-core/pyproject.toml").count(f'Source = "{url}"') == 1
     assert "<!-- mcp-name: io.github.acme/memory -->" in read(tree, "packages/memory-client/README.md")
-    assert "/plugin marketplace add acme/memory" in read(tree, "docs/plugin.md")
+    assert read(tree, "docs/plugin.md") == "/plugin marketplace add acme/memory\n"
     assert json.loads(read(tree, "dist/server.json"))["name"] == "io.github.acme/memory"
     assert "is no address of a repository" in release(tree, "address", "acme/memory").stderr
 

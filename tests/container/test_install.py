@@ -1,6 +1,7 @@
 """scripts/install-docker.sh from beginning to end: install, again, change, upgrade, uninstall, and in trouble."""
 
 import functools
+import os
 import re
 import shutil
 import socket
@@ -12,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from support.consoles import alike, left_to, run
 from support.containers import Engine, run_script, thorough
 from support.sockets import free_port
 
@@ -29,7 +31,7 @@ class Machine:
         self.volume = f"test-{uuid4().hex[:12]}"
         self.port = free_port()
         self._script = folder / "scripts" / "install-docker.sh"
-        self._env = {"COMPOSE_PROJECT_NAME": self.volume}
+        self._own = {"COMPOSE_PROJECT_NAME": self.volume}
         for name in NEEDED:
             copy = functools.partial(shutil.copytree, symlinks=True) if (ROOT / name).is_dir() else shutil.copy2
             copy(ROOT / name, folder / name)
@@ -41,7 +43,12 @@ class Machine:
         return ended.stdout
 
     def try_to(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-        return run_script(self._script, *arguments, env=self._env, typed=typed)
+        return run_script(self._script, *arguments, env=self._own, typed=typed)
+
+    @property
+    def env(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MEMORY_")}
+        return clean | self._own
 
     def install(self) -> str:
         """The key it shows."""
@@ -75,6 +82,17 @@ def test_it_installs_and_says_what_clients_need(machine: Machine) -> None:
     assert machine.settings.stat().st_mode & 0o077 == 0
     with machine.client(key[1]) as client:
         assert client.get("/stats").status_code == 200
+
+
+def test_the_readme_s_lines_install_it_and_print_what_it_shows(machine: Machine, tmp_path: Path) -> None:
+    """On a port and a volume of this test: what docker/.env says already stays."""
+    machine.settings.write_text(f"MEMORY_PUBLISH=127.0.0.1:{machine.port}\nMEMORY_VOLUME={machine.volume}\n")
+    readme = (ROOT / "README.md").read_text("utf-8").replace("8420", str(machine.port))
+    lines = left_to("scripts/dev/container runs these lines", readme)
+    assert [step.command.split()[0] for step in lines.steps] == ["scripts/install-docker.sh", "curl"]
+
+    for step, printed in run(lines, folder=tmp_path, environment=machine.env, script=tmp_path / "lines"):
+        assert alike(step.expected, printed), f"$ {step.command}\nprinted:\n{printed}"
 
 
 @thorough

@@ -61,6 +61,12 @@ def sessions(markdown: str) -> list[Session]:
     return found
 
 
+def left_to(program: str, markdown: str) -> Session:
+    """The fences whose reason says that another program runs them, such as one that has a container engine."""
+    fences = [fence for fence in _FENCE.finditer(markdown) if program in (fence["why"] or "") and "$ " in fence["body"]]
+    return Session(program, tuple(step for fence in fences for step in _steps(fence["body"])))
+
+
 def left_out(markdown: str) -> list[tuple[str, str]]:
     """(first line, reason) of each fence of commands that is not run."""
     fences = _FENCE.finditer(markdown)

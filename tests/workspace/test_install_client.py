@@ -106,7 +106,7 @@ def test_a_laptop_is_set_up_used_set_up_again_and_cleared(laptop: Laptop, server
     assert '"isError":false' in laptop.shell(asked, reads_settings=False).stdout
 
     before = contents(laptop.settings)
-    again = laptop.install("--wheels", wheels)
+    again = laptop.install("--from-source")
     assert again.returncode == 0, again.stderr
     assert contents(laptop.settings) == before
 

@@ -71,6 +71,7 @@ check_keys() {
     ok "so does one for a laptop" "$(guest env MEMORY_API_KEY="$(admin keys create laptop)" "${bare[@]}" stats >/dev/null 2>&1 && echo yes)" yes
     within 90 by_meaning || true
     holds "finds by meaning, with the model of the wheel" "$(found 'release schedule')" "$sentence"
+    holds "doctor finds it well" "$(admin doctor 2>&1)" "ok       server     http://127.0.0.1:8420, the server"
 }
 
 by_meaning() { found 'release schedule' | grep -q "$sentence"; }
@@ -113,6 +114,7 @@ check_backups() {
     ok "a backup by hand" "$(guest systemctl start "$unit-backup.service" && echo made)" made
     holds "it is verified" "$(guest journalctl --no-pager --quiet --output cat --unit "$unit-backup")" verified
     holds "it is listed" "$(admin backup list)" verified
+    holds "so is one by the command for admins" "$(admin backup create)" verified
 }
 
 check_second_run() {

@@ -1,6 +1,7 @@
 """An embedder for Claude Memory without a model: texts are near that share words, or parts of words.
 
-Each word, and each three letters of it, has a place among the numbers by its checksum, and is counted there.
+Each word, and each three letters of it, has a place among the numbers by its checksum, and is counted there, up or
+down.
 """
 
 import re
@@ -44,7 +45,9 @@ class HashEmbedder:
         numbers = np.zeros(self.model.dimension, dtype=np.float32)
         numbers[0] = 0.1  # so that a text without a word has a direction too
         for feature, weight in _features(text):
-            numbers[zlib.crc32(feature.encode()) % self.model.dimension] += weight
+            place = zlib.crc32(feature.encode())
+            # Half of them count down, so that texts without a word in common are at right angles, and not just far.
+            numbers[place % self.model.dimension] += weight if place >> 31 else -weight
         return np.asarray(numbers / np.linalg.norm(numbers), dtype=np.float32)
 
     def close(self) -> None:

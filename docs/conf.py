@@ -11,11 +11,12 @@ from pathlib import Path
 from pygments.lexers.shell import BashSessionLexer
 from sphinx.application import Sphinx
 
-_CORE = Path(__file__).parents[1] / "packages/memory-core/pyproject.toml"
-_LINK = re.compile(r"^- \[([^]]+)\]\(([^)]+)\.md\)", re.MULTILINE)
+_ROOT = Path(__file__).parents[1]
+_LINK = re.compile(r"\[([^]]+)\]\(([^):#\s]+)\)")
+_ENTRY = re.compile(r"^- \[([^]]+)\]\(([^)]+)\.md\)", re.MULTILINE)
 
 project = "Claude Memory"
-release = tomllib.loads(_CORE.read_text())["project"]["version"]
+release = tomllib.loads((_ROOT / "packages/memory-core/pyproject.toml").read_text())["project"]["version"]
 root_doc = "docs/index"
 include_patterns = ["docs/*.md", "docs/reference/*.md", "*.md"]
 extensions = ["myst_parser", "sphinx_copybutton"]
@@ -40,8 +41,14 @@ def _navigation(_: Sphinx, page: str, source: list[str]) -> None:
     if page == root_doc:
         for section in source[0].split("\n## ")[1:]:
             caption = section.splitlines()[0]
-            pages = "\n".join(f"{title} <{name}>" for title, name in _LINK.findall(section))
+            pages = "\n".join(f"{title} <{name}>" for title, name in _ENTRY.findall(section))
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{pages}\n```\n"
+
+
+def _folders(_: Sphinx, page: str, source: list[str]) -> None:
+    """A code host shows a folder; a site has none to show, so that of a link to one only its text stays."""
+    here = (_ROOT / page).parent
+    source[0] = _LINK.sub(lambda link: link[1] if (here / link[2]).is_dir() else link[0], source[0])
 
 
 class _Session(BashSessionLexer):
@@ -51,5 +58,6 @@ class _Session(BashSessionLexer):
 
 
 def setup(app: Sphinx) -> None:
+    app.connect("source-read", _folders)
     app.connect("source-read", _navigation)
     app.add_lexer("console", _Session)

@@ -18,6 +18,7 @@ _NO_VARIABLES = {
     "API_KEY", "CLIENT_ID", "SERVER_URL",  # behind CLAUDE_PLUGIN_OPTION_
     "CERTIFICATE_VERIFY_FAILED", "RECORD_LAYER_FAILURE", "WRONG_VERSION_NUMBER",  # what OpenSSL calls its errors
     "MANAGED_BUFFER", "NAME_OR_PATH", "O_BINARY", "O_CLOEXEC", "O_NONBLOCK",
+    "THE_KEY_OF_THE_SERVER",  # stands for a key in a command that doctor shows
     "GIT_ALLOW_PROTOCOL", "GIT_NO_LAZY_FETCH",  # what git is started with
     "BASH_SOURCE", "SECONDS", "PWD",  # the shell's own
 }  # fmt: skip

@@ -30,7 +30,8 @@ One that may write may read too, and one that may administer may do both.
 A key that is limited to some projects sees nothing of the others, and is refused where a route says that it is for keys of all projects."""
 
 _PROBLEMS = """\
-Each failure is problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) of the type `application/problem+json`, a [Problem](#problem): `detail` says for people what happened and what to do, `code` names it for programs."""
+Each failure is problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) of the type `application/problem+json`, a [Problem](#problem): `detail` says for people what happened and what to do, `code` names it for programs.
+[Troubleshooting](../troubleshooting.md) has the sentences, each with its cure."""
 
 _HEADINGS = {
     "memories": "Memories",

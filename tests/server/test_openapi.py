@@ -212,7 +212,7 @@ async def test_what_goes_beyond_a_limit_of_the_document_is_refused_and_the_limit
                     assert not any(words in limit for words in ("goes from", "at most")), (path, name, limit)
                     tried.add(name)
 
-    assert {"limit", "query", "min_score", "tags", "max_tokens", "directory", "decisions", "projects"} <= tried
+    assert {"limit", "query", "min_score", "tags", "max_tokens", "directory", "summary", "projects"} <= tried
 
 
 def fields(spec: Json, operation: Json) -> Json:

@@ -20,7 +20,6 @@ _LIMIT: Json = {"minimum": 1, "maximum": checks.MAX_LIMIT}
 _DAYS: Json = {"minimum": 0, "maximum": 36_500}
 _TOKENS: Json = {"minimum": 50, "maximum": 20_000}
 _AMOUNT: Json = {"minimum": 1}
-_LINES: Json = {"maxItems": sessions.MAX_LINES}
 _TIME = "ISO 8601; UTC where it names no zone"
 
 _FILTERS: dict[str, tuple[str, Json]] = {
@@ -91,8 +90,8 @@ _FIELDS: dict[str, tuple[str, Json]] = {
     "title": ("What the session is about.", _NAME),
     "status": ("Only those that are open, or have ended.", {}),
     "summary": ("What it came to.", {"maxLength": sessions.MAX_SUMMARY_CHARS}),
-    "decisions": ("What was decided, a line each.", _LINES),
-    "open_questions": ("What is still open, a line each.", _LINES),
+    "decisions": (f"What was decided, a line each, at most {sessions.MAX_LINES}.", {}),
+    "open_questions": (f"What is still open, a line each, at most {sessions.MAX_LINES}.", {}),
     "topics": ("What it was about; they become tags.", {"maxItems": checks.MAX_TAGS}),
     "occasion": ("Why the session asks.", {}),
     "prompt": (f"What the user said; cut after {sessions.MAX_PROMPT_CHARS:,} characters.", {}),

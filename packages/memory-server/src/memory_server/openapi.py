@@ -142,13 +142,16 @@ def _taken(route: Route, schemas: Json) -> Json:
         taken["requestBody"] = {"required": True, **_content(route.body)}
     if route.query is not None:
         fields = schemas[route.query.__name__]["properties"]
-        taken["parameters"] = [
-            {"name": name, "in": "query", "description": schema["description"], "schema": schema}
-            for name, schema in fields.items()
-        ]
+        taken["parameters"] = [_parameter(name, schema) for name, schema in fields.items()]
     if route.changes:
         taken.setdefault("parameters", []).extend(_HEADERS)
     return taken | {"security": _security(route)}
+
+
+def _parameter(name: str, schema: Json) -> Json:
+    """An empty parameter is null, so that none is too short."""
+    schema = {word: value for word, value in schema.items() if word != "minLength"}
+    return {"name": name, "in": "query", "description": schema["description"], "schema": schema}
 
 
 def _security(route: Route) -> list[Json]:

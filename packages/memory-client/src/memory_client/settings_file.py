@@ -73,9 +73,9 @@ def read(file: str, home: str) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        from memory_core.files import unreadable  # who can read it does not pay for the import
+        from memory_core.files import why_not  # who can read it does not pay for the import
 
-        raise SettingError(f"{file} cannot be read: {unreadable(error)}") from error
+        raise SettingError(f"{file} cannot be read: {why_not(error)}") from error
     return dict(_settings(text, file, home))
 
 

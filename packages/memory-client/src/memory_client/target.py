@@ -91,9 +91,9 @@ def _key(environ: Mapping[str, str]) -> str | None:
         with open(file, encoding="utf-8") as opened:
             return opened.read().strip() or None
     except (OSError, UnicodeDecodeError) as error:
-        from memory_core.files import unreadable  # who can read it does not pay for the import
+        from memory_core.files import why_not  # who can read it does not pay for the import
 
-        raise SettingError(f"MEMORY_API_KEY_FILE names {file}, which cannot be read: {unreadable(error)}") from error
+        raise SettingError(f"MEMORY_API_KEY_FILE names {file}, which cannot be read: {why_not(error)}") from error
 
 
 def header_text(text: str) -> str:

@@ -74,6 +74,8 @@ def sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def unreadable(error: OSError | UnicodeDecodeError) -> str:
-    """Why a file of text cannot be read, in a few words."""
-    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
+def why_not(error: Exception) -> str:
+    """What the system says of a file that cannot be read or written, without numbers and Python's words."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

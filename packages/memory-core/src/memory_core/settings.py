@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar, Union
 import msgspec
 
 from memory_core.errors import InvalidError
-from memory_core.files import unreadable
+from memory_core.files import why_not
 
 SettingsT = TypeVar("SettingsT", bound=msgspec.Struct)
 
@@ -119,7 +119,7 @@ def _given(declared: Declared, environ: Mapping[str, str], flags: Mapping[str, s
         try:
             return source, file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidError(f"{source} names {file}, which cannot be read: {unreadable(error)}") from error
+            raise InvalidError(f"{source} names {file}, which cannot be read: {why_not(error)}") from error
     return option.variable, text
 
 

@@ -16,6 +16,7 @@ import msgspec
 from starlette.requests import Request
 
 from memory_core.errors import InvalidError
+from memory_core.files import why_not
 from memory_server.problems import HttpError, malformed, unsupported_media
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
@@ -24,7 +25,14 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL
 _MISSING = re.compile(r"Object missing required field `(?P<name>\w+)`")
 _ENUM = re.compile(r"Invalid enum value (?P<value>.*?)(?: - at `\$\.(?P<name>\w+).*`)?$", re.DOTALL)
 _EXPECTED = re.compile(r"(?P<what>Expected .*|Invalid .*) - at `\$\.(?P<name>\w+)(?:\[.*\])?`", re.DOTALL)
-_WORDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "array": "a list"}
+_WORDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 async def read_struct(request: Request, kind: type[StructT], *, max_bytes: int) -> StructT:
@@ -39,7 +47,8 @@ async def read_struct(request: Request, kind: type[StructT], *, max_bytes: int) 
     except msgspec.ValidationError as error:
         raise InvalidError(explain(error, kind)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise malformed(f"the body is not JSON: {error}") from error
+        why = "it is nested too deep" if isinstance(error, RecursionError) else why_not(error)
+        raise malformed(f"the body is not JSON: {why}") from error
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
@@ -107,9 +116,15 @@ def explain(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> str:
         name = found["name"] or "it"
         return f"{name} is {found['value']}; it must be one of {', '.join(choices(kind, name))}"
     if found := _EXPECTED.match(text):
-        what = re.sub(r"`(\w+)(?: \| null)?`", lambda word: _WORDS.get(word[1], word[1]), found["what"])
-        return f"{found['name']}: {what[0].lower()}{what[1:]}"
-    return re.sub(r" - at `.*`$", "", text)
+        return f"{found['name']}: {_in_words(found['what'])}"
+    return f"the body: {_in_words(text)}" if text.startswith("Expected") else re.sub(r" - at `.*`$", "", text)
+
+
+def _in_words(expected: str) -> str:
+    if expected == "Invalid RFC3339 encoded datetime":
+        return "expected a time such as 2026-11-23T08:30:00Z"
+    text = re.sub(r"`(\w+)(?: \| null)?`", lambda word: _WORDS.get(word[1], word[1]), expected)
+    return f"{text[0].lower()}{text[1:]}"
 
 
 def unknown_name(name: str, allowed: tuple[str, ...]) -> str:

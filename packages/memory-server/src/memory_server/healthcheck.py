@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from memory_core.errors import InvalidError, UnavailableError
+from memory_core.files import why_not
 from memory_core.settings import Option, add_flags, load_settings
 
 NAME = "healthcheck"
@@ -48,7 +49,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
         status, said = _ask(host, settings.port)
     except (OSError, http.client.HTTPException) as error:
         raise UnavailableError(
-            f"nothing answers on {host} port {settings.port} ({error}); the server is down, or still starting"
+            f"nothing answers on {host} port {settings.port} ({why_not(error)}); the server is down, or still starting"
         ) from error
     if status != http.client.OK:
         raise UnavailableError(f"the server on port {settings.port} is not ready: {status} {said}")

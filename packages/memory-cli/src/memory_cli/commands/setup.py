@@ -18,7 +18,7 @@ from memory_cli.setup.places import Machine
 from memory_cli.setup.plan import Wiring
 from memory_cli.setup.report import SetupReport, Wired, diff_text, files_done, report_text, trials_text
 from memory_core.errors import InvalidError, UnauthorizedError, UnavailableError
-from memory_core.files import unreadable
+from memory_core.files import why_not
 from memory_core.formats.others import claude_code
 from memory_core.git import find_repository
 from memory_core.types import ImportReport
@@ -146,7 +146,7 @@ def _read(key_file: str) -> str:
     try:
         return Path(key_file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidError(f"{key_file} cannot be read: {unreadable(error)}") from error
+        raise InvalidError(f"{key_file} cannot be read: {why_not(error)}") from error
 
 
 def _tried(machine: Machine, wirings: list[Wiring], scope: Scope, session: Session, *, changed: bool) -> SetupReport:

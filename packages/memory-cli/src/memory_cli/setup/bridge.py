@@ -15,6 +15,7 @@ from memory_cli import __version__
 from memory_cli.setup.entries import Command
 from memory_cli.setup.places import Machine
 from memory_core.errors import UnavailableError
+from memory_core.files import why_not
 
 NAME = "memory-client"
 _FETCHED = Command("uvx", (NAME,))
@@ -89,7 +90,8 @@ def hooks_tried(command: Command, environ: Mapping[str, str], folder: Path) -> s
             check=False,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        return f"{command.program} cannot be started: {error}"
+        said = "it does not end" if isinstance(error, subprocess.TimeoutExpired) else why_not(error)
+        return f"{command.program} cannot be started: {said}"
     said = done.stdout.decode("utf-8", "replace").strip() or done.stderr.decode("utf-8", "replace").strip()
     return said.splitlines()[-1] if done.returncode and said else "hooks do not work" if done.returncode else None
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from memory_core.errors import InvalidError, NotFoundError, UnavailableError
-from memory_core.files import replacing
+from memory_core.files import replacing, why_not
 
 _KEPT = 10
 _MANIFEST = "manifest.json"
@@ -145,7 +145,7 @@ def _manifest(record: Path) -> _Manifest:
     try:
         return msgspec.json.decode((record / _MANIFEST).read_bytes(), type=_Manifest)
     except (OSError, msgspec.DecodeError) as error:
-        raise InvalidError(f"{record} is not what a setup kept ({error}); remove it") from error
+        raise InvalidError(f"{record} is not what a setup kept ({why_not(error)}); remove it") from error
 
 
 def _write(path: Path, after: bytes | None, mode: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from memory_core.errors import ConflictError, InvalidError
-from memory_core.files import replacing
+from memory_core.files import replacing, why_not
 from memory_core.formats.found import Format, Found, Left, unwritable
 from memory_core.formats.markdown import memory_of, text_of
 from memory_core.types import Memory
@@ -72,7 +72,7 @@ def read(path: Path) -> Iterator[Found]:
         try:
             memory = memory_of(file.read_bytes())
         except (InvalidError, OSError) as error:
-            yield Left(where, str(error))
+            yield Left(where, why_not(error))
             continue
         if memory.id in seen:
             yield Left(where, f"its id {memory.id} stands in an earlier file")

@@ -12,6 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from memory_core.errors import ModelUnavailableError
+from memory_core.files import why_not
 
 WEIGHTS = "model.safetensors"
 OWN_GRAPHS = ("onnx/model.onnx", "model.onnx")
@@ -58,7 +59,7 @@ def is_reranker(folder: Path) -> bool:
         architectures = _json(folder / "config.json").get("architectures") or ()
         return any(str(name).endswith("ForSequenceClassification") for name in architectures)
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ModelUnavailableError(f"{folder / 'config.json'} cannot be read: {error}") from error
+        raise ModelUnavailableError(f"{folder / 'config.json'} cannot be read: {why_not(error)}") from error
 
 
 def weights_of(folder: Path) -> Path | None:
@@ -82,7 +83,9 @@ def read_card(folder: Path, *, name: str) -> ModelCard:
             lower_case=bool(sentence.get("do_lower_case")),
         )
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ModelUnavailableError(f"The model in {folder} has settings that cannot be read: {error}") from error
+        raise ModelUnavailableError(
+            f"The model in {folder} has settings that cannot be read: {why_not(error)}"
+        ) from error
 
 
 def _json(path: Path) -> dict[str, Any]:

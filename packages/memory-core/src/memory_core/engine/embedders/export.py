@@ -19,6 +19,7 @@ from memory_core.engine.embedders.card import WEIGHTS, ModelCard, modules, read_
 from memory_core.engine.embedders.samples import SAMPLES
 from memory_core.engine.ports import Embedder, EmbedderOptions, Vectors
 from memory_core.errors import InvalidError, ModelUnavailableError, UnavailableError
+from memory_core.files import why_not
 
 _SETTINGS = ("config.json", "modules.json", "sentence_bert_config.json")
 _TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt")
@@ -63,7 +64,7 @@ def export(name: str, folder: Path, *, precision: Precision, options: EmbedderOp
         report = _checked(name, model, made, origin, precision, options)
         _put(made, target)
     except OSError as error:
-        raise UnavailableError(f"The model cannot be written to {target}: {error}") from error
+        raise UnavailableError(f"The model cannot be written to {target}: {why_not(error)}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return replace(report, folder=str(target))

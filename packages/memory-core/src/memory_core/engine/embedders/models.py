@@ -18,7 +18,7 @@ from memory_core.engine.embedders import hub
 from memory_core.engine.embedders.card import WEIGHTS, is_model, weights_of
 from memory_core.engine.ports import EmbedderOptions
 from memory_core.errors import ModelUnavailableError
-from memory_core.files import replacing
+from memory_core.files import replacing, why_not
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ def _downloaded(repository: str, options: EmbedderOptions) -> Model:
         try:
             hub.download(repository, folder)
         except (ModelUnavailableError, OSError) as error:
-            why = str(error)
+            why = why_not(error)
         else:
             if is_model(folder) and (model := _checked(repository, folder, options)):
                 return model

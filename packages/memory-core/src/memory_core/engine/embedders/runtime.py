@@ -17,7 +17,7 @@ from memory_core.engine.embedders import models
 from memory_core.engine.embedders.architectures import CONVERTER_VERSION
 from memory_core.engine.ports import EmbedderOptions
 from memory_core.errors import ModelUnavailableError
-from memory_core.files import sync_file
+from memory_core.files import sync_file, why_not
 
 # Larger batches cost memory and gain no time: 64 texts took 1,670 MB where 8 took 418 MB.
 BATCH_TEXTS = 8
@@ -49,7 +49,9 @@ def kept_graph(model: models.Model, options: EmbedderOptions, *, classifies: boo
             if not graph.is_file():  # else another process was first, with the same bytes
                 raise
     except OSError as error:
-        raise ModelUnavailableError(f"The converted model cannot be kept in {folder.parent}: {error}") from error
+        raise ModelUnavailableError(
+            f"The converted model cannot be kept in {folder.parent}: {why_not(error)}"
+        ) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return graph

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from memory_core.files import why_not
 from memory_core.formats.found import Format, Found, Left
 from memory_core.formats.others import frontmatter
 from memory_core.formats.others.draft import Draft, file_time, memories, moment, typed
@@ -53,7 +54,7 @@ def read(path: Path) -> Iterator[Found]:
             text = file.read_bytes().decode()
             written = file_time(file)
         except (OSError, UnicodeDecodeError) as error:
-            yield Left(where, f"it cannot be read as text: {error}")
+            yield Left(where, f"it cannot be read as text: {why_not(error)}")
             continue
         yield from _memories(where, text, written, names)
 

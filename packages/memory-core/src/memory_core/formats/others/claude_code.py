@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from memory_core import project
+from memory_core.files import why_not
 from memory_core.formats.found import Format, Found, Left
 from memory_core.formats.others import frontmatter, outline
 from memory_core.formats.others.claude_places import directory_of
@@ -66,7 +67,7 @@ def _read(path: Path, files: list[_File]) -> Iterator[Found]:
         try:
             text = file.path.read_bytes().decode()
         except (OSError, UnicodeDecodeError) as error:
-            yield Left(shown, f"it cannot be read as text: {error}")
+            yield Left(shown, f"it cannot be read as text: {why_not(error)}")
             continue
         for found in _memories(file, text, shown, wholes):
             if isinstance(found, Memory) and found.id in seen:

@@ -215,6 +215,15 @@ def test_a_file_in_place_of_the_folder_is_said(data_dir: str) -> None:
     assert "MEMORY_DATA_DIR" in sentence
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes every file")
+def test_a_log_of_another_user_is_named_itself(data_dir: str) -> None:
+    Path(data_dir).mkdir(parents=True, exist_ok=True)
+    log = Path(data_dir, "server.log")
+    log.touch(mode=0o400)
+
+    assert sentence_of(data_dir).startswith(f"{log} cannot be used: permission denied; see with ls -l whose it is")
+
+
 @pytest.fixture
 def mounted(tmp_path: Path) -> Iterator[Path]:
     """A file system of 64 KiB of our own."""

@@ -204,4 +204,6 @@ def _unusable(data_dir: str, error: OSError) -> str:
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return f"{data_dir} is not a folder, and cannot be made one; move what is there, or set MEMORY_DATA_DIR"
     why = (error.strerror or str(error)).lower()
+    if isinstance(error, PermissionError) and os.path.isfile(error.filename or ""):  # a log or lock of another user
+        return f"{error.filename} cannot be used: {why}; see with ls -l whose it is"
     return f"{data_dir} cannot be used for memories: {why}; let MEMORY_DATA_DIR name a folder you may write"

@@ -178,6 +178,16 @@ def _digests(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
+def test_a_file_of_another_user_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    """A backup in its place would be the wrong advice. Root may open every file, so the sentence is DuckDB's."""
+    path = tmp_path / "memories.duckdb"
+
+    sentence = opening.refusal(path, f'IO Error: Cannot open file "{path}": Permission denied')
+
+    assert sentence.startswith(f"{path} belongs to another user, or is closed to this one; it is unchanged")
+    assert "backup" not in sentence
+
+
 def test_a_folder_in_the_place_of_the_file_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "memories.duckdb").mkdir()
 

@@ -161,6 +161,8 @@ def refusal(path: Path, message: str) -> str:
     if is_held(message):
         holder = _HOLDER.search(message)
         return _in_use(path, holder[1] if holder else None)
+    if "Permission denied" in message or "Access is denied" in message:
+        return f"{path} belongs to another user, or is closed to this one; it is unchanged: see with ls -l whose it is"
     if system.says_full(message):
         return f"{path} cannot be opened because the disk is full; make room and start again"
     said = message.splitlines()[0].rstrip()

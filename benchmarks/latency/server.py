@@ -19,7 +19,6 @@ _READY = re.compile(r"listening on http://([\w.]+):(\d+)")
 _START_S = 120.0
 _STOP_S = 120.0
 _KEPT_S = 2.0  # the server closes a connection on which nothing was asked for 5 s
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
@@ -73,7 +72,7 @@ class Server:
     def cpu_s(self) -> float:
         """Of all its threads since its start, in steps of 10 ms."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def rss_mb(self, name: str = "VmRSS") -> float:
         """`VmHWM` is the highest so far."""

@@ -193,7 +193,7 @@ uninstall() {
     bin=$("$uv" tool dir --bin 2>/dev/null || echo "$HOME/.local/bin")
     [ ! -x "$bin/claude-memory" ] || run "$bin/claude-memory" setup --remove
     run "$uv" tool uninstall --quiet memory-cli 2>/dev/null || true
-    run rm -rf "$settings/env" "$settings/key" "$settings/undo" "$own_uv"
+    run rm -rf "$settings/env" "$settings/key" "$settings/undo" "$own_uv" "${XDG_CACHE_HOME:-$HOME/.cache}/memory-client"
     [ ! -d "$settings" ] || run rmdir "$settings" 2>/dev/null || true
     say "memory-client and claude-memory are removed; what waits in ~/.claude-memory for the server is kept"
 }

@@ -110,9 +110,12 @@ def test_a_laptop_is_set_up_used_set_up_again_and_cleared(laptop: Laptop, server
     assert again.returncode == 0, again.stderr
     assert contents(laptop.settings) == before
 
+    answers = laptop.home / ".cache" / "memory-client"  # what the bridge keeps for a server that is away
+    assert answers.is_dir()
     removed = laptop.install("--uninstall")
     assert removed.returncode == 0, removed.stderr
     assert not laptop.settings.exists()
+    assert not answers.exists()
     assert list((laptop.home / ".local" / "bin").glob("*memory*")) == []
 
 

@@ -1,4 +1,4 @@
-"""Whose repository this is, wherever that has to be said: project URLs, the MCP registry's name, the plugin's page.
+"""Whose repository this is, wherever that has to be said: project URLs, the MCP registry's name, the plugin's pages.
 
 Until `release.py address` has written it, those places say OWNER, and the packages have no project URLs.
 """
@@ -11,6 +11,7 @@ import versions
 
 ADDRESS = re.compile(r"https://[\w.-]+/(?P<owner>[\w-]+)/(?P<repository>[\w.-]+)")
 _URLS = re.compile(r"\n\[project\.urls\]\n(?:[^\[\n].*\n)+")
+_PLACEHOLDER = "OWNER/REPOSITORY"
 _BEFORE = "\n[build-system]\n"
 
 
@@ -26,11 +27,9 @@ def write(root: Path, address: str) -> None:
     readme = root / bundle.CLIENT_README
     named = bundle.REGISTRY_NAME.sub(f"io.github.{found['owner']}/memory", readme.read_text("utf-8"))
     readme.write_text(named, "utf-8", newline="\n")
-    for page in (root / "docs").glob("*.md"):
-        text = page.read_text("utf-8")
-        if "OWNER/REPOSITORY" in text and page.name != "releasing.md":
-            filled = text.replace("OWNER/REPOSITORY", f"{found['owner']}/{found['repository']}")
-            page.write_text(filled, "utf-8", newline="\n")
+    for page in _unfilled(root):
+        text = page.read_text("utf-8").replace(_PLACEHOLDER, f"{found['owner']}/{found['repository']}")
+        page.write_text(text, "utf-8", newline="\n")
 
 
 def faults(root: Path, address: str) -> list[str]:
@@ -45,7 +44,14 @@ def faults(root: Path, address: str) -> list[str]:
         found.append(
             f"{bundle.CLIENT_README.as_posix()} says {bundle.registry_name(root)}, not io.github.{owner}/memory"
         )
+    found.extend(f"{page.relative_to(root).as_posix()} still says {_PLACEHOLDER}" for page in _unfilled(root))
     return found
+
+
+def _unfilled(root: Path) -> list[Path]:
+    """All pages but the one that explains the placeholder."""
+    pages = [page for pattern in ("*.md", "docs/*.md", "p*/*/README.md") for page in sorted(root.glob(pattern))]
+    return [page for page in pages if _PLACEHOLDER in page.read_text("utf-8") and page.name != "releasing.md"]
 
 
 def _urls(address: str) -> str:

@@ -7,7 +7,7 @@
     scripts/dev/release.py bundle DIST    build memory-VERSION.mcpb, memory-plugin-VERSION.zip and server.json
     scripts/dev/release.py notes VERSION [BASE]
                                           what the changelog says of it; links into the repository begin with BASE
-    scripts/dev/release.py address URL    write where the repository is: project URLs, registry name, plugin page
+    scripts/dev/release.py address URL    write where the repository is: project URLs, registry name, plugin pages
     scripts/dev/release.py address URL --check
 
 uv takes a sibling from the workspace whatever its pin says, `uv lock --check` included: only a look at the files, and

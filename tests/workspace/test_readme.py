@@ -1,6 +1,8 @@
 """README and docs tell the truth: their commands run as printed, and print what they say."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,5 +52,9 @@ def test_the_commands_run_and_print_what_the_page_shows(page: str, session: Sess
     # What the commands need is installed already: a test does not change the environment it runs in.
     environment |= {"HOME": str(home), "UV_NO_SYNC": "1"}
 
-    for step, printed in run(session, folder=ROOT, environment=environment, script=tmp_path / "script"):
-        assert alike(step.expected, printed), f"$ {step.command}\nprinted:\n{printed}\nexpected:\n{step.expected}"
+    try:
+        for step, printed in run(session, folder=ROOT, environment=environment, script=tmp_path / "script"):
+            assert alike(step.expected, printed), f"$ {step.command}\nprinted:\n{printed}\nexpected:\n{step.expected}"
+    finally:  # a page need not end with it
+        stop = [Path(sys.executable).with_name("claude-memory"), "--server", "local", "stop"]
+        subprocess.run(stop, env=environment, capture_output=True, timeout=60, check=False)

@@ -60,6 +60,7 @@ CURES: dict[str, Cure] = {
     "written by another DuckDB": _always("uv tool upgrade memory-cli"),
     "no memory server is installed": _always("uv tool install 'memory-cli[local]'"),
     "in use by": _looked_at,
+    "belongs to another user": lambda _, data_dir, __: f"ls -la {shlex.quote(data_dir)}",
     "disk is full": lambda _, data_dir, __: typed.what_takes_room(data_dir),
     "is full; free some space": lambda _, data_dir, __: typed.what_takes_room(data_dir),
     "lacks what was acknowledged last": _restored,

@@ -160,7 +160,8 @@ class Shelf:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFullError(f"the disk of {self.folder} is full; make room") from error
             raise UnavailableError(
-                f"{self.folder} cannot hold backups ({error.strerror or error}); let MEMORY_BACKUP_DIR name a folder this user can write"
+                f"{self.folder} cannot hold backups ({error.strerror or error}); let MEMORY_BACKUP_DIR name a folder "
+                "this user can write"
             ) from error
 
 

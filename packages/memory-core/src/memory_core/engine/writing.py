@@ -36,7 +36,6 @@ from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeQuery, PurgeR
 
 _log = logging.getLogger(__name__)
 _SAMPLE = 20
-_COMPARED_AT_ONCE = 100
 
 T = TypeVar("T")
 ScopeT = TypeVar("ScopeT", bound=Scope)

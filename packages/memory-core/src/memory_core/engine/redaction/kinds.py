@@ -156,8 +156,3 @@ KINDS = (
          _NAMES_OF_SECRETS, SECRET, True),
 )  # fmt: skip
 """What is found in one place as two kinds has the name of the first of them."""
-
-
-def markdown_table() -> str:
-    """The rows of the documentation, in the order of the alphabet."""
-    return "\n".join(f"| `{kind.name}` | {kind.what} |" for kind in sorted(KINDS, key=lambda kind: kind.name))

@@ -105,10 +105,10 @@ def _memory(draft: Draft, memory_id: str, content: str, tags: tuple[str, ...]) -
     )
 
 
-def score(value: Any, otherwise: float = DEFAULT_SCORE) -> float:
-    """The value, if it is one from 0 to 1."""
+def score(value: Any) -> float:
+    """The value, if it is one from 0 to 1; else what a memory has that says nothing of it."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value <= 1 else otherwise
+    return float(value) if is_number and 0 <= value <= 1 else DEFAULT_SCORE
 
 
 def moment(value: Any) -> datetime | None:

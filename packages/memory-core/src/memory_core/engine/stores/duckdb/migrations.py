@@ -6,7 +6,6 @@ the middle leaves the version before. `upgrade` has the files: it applies them t
 
 import contextlib
 import hashlib
-import logging
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +16,6 @@ from msgspec import Struct
 from memory_core import system
 from memory_core.engine.stores.duckdb.schema import SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4
 from memory_core.errors import UnavailableError
-
-_log = logging.getLogger(__name__)
 
 
 class FoundingStoreError(UnavailableError):

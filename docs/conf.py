@@ -18,7 +18,7 @@ _ENTRY = re.compile(r"^- \[([^]]+)\]\(([^)]+)\.md\)", re.MULTILINE)
 project = "Claude Memory"
 release = tomllib.loads((_ROOT / "packages/memory-core/pyproject.toml").read_text())["project"]["version"]
 root_doc = "docs/index"
-include_patterns = ["docs/*.md", "docs/reference/*.md", "*.md"]
+include_patterns = ["docs/*.md", "docs/reference/*.md", "*.md", ".github/*.md"]
 extensions = ["myst_parser", "sphinx_copybutton"]
 
 myst_heading_anchors = 4  # `page.md#a-heading`, named as code hosts name it

@@ -17,7 +17,8 @@ from support.rpc import call_tool, tool_text
 from support.servers import running_server
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS, EXAMPLES = ROOT / "docs", ROOT / "examples"
+DOCS = ROOT / "docs"
+EXAMPLES = DOCS / "examples"
 PACKAGES = {"adding-a-store": "memory-store-plain", "adding-an-embedder": "memory-embedder-hash"}
 TOOL_TESTS = ("tests/server/test_tools.py", "tests/client/test_snapshot.py")
 

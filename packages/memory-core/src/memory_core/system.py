@@ -36,7 +36,7 @@ def lock(file: int) -> bool:
         os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
+        except OSError:  # of whatever number: what could not be locked is not ours
             return False
     else:
         try:

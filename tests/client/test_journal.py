@@ -14,6 +14,7 @@ import pytest
 from memory_client.errors import OutboxError
 from memory_client.journal import FORMAT, Journal, framed
 from support.disks import make_read_only, small_disk
+from support.platforms import posix_only
 
 
 def journal(path: Path) -> Journal:
@@ -42,6 +43,7 @@ def test_records_are_read_in_the_order_in_which_they_were_written(path: Path) ->
     assert numbers(path) == [1, 2, 3]
 
 
+@posix_only("files have no modes there")
 def test_only_its_owner_may_read_it(path: Path) -> None:
     appended(path, 1)
     path.chmod(0o644)

@@ -9,6 +9,7 @@ import pytest
 from memory_client import settings_file
 from memory_client.errors import SettingError
 from memory_client.target import Target, resolve_target
+from support.platforms import posix_only
 from support.servers import environment
 
 LAPTOP = """\
@@ -117,6 +118,7 @@ def test_the_file_lies_where_the_machine_keeps_settings(tmp_path: Path) -> None:
         ("# MEMORY_SERVER=1\n\nexport OTHER=$(date)\nexport MEMORY_SERVER=2", "2"),
     ],
 )
+@posix_only("it asks a shell")
 def test_a_line_means_what_it_means_to_a_shell(tmp_path: Path, line: str, value: str) -> None:
     assert settings_file.read(str(keep(tmp_path, line)), "/home/me") == {"MEMORY_SERVER": value}
 

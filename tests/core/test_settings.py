@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from memory_core.errors import InvalidError
 from memory_core.settings import Option, add_flags, load_settings, redacted
+from support.platforms import posix_only
 
 
 class Colour(StrEnum):
@@ -116,6 +117,7 @@ def test_why_a_secret_file_cannot_be_read_is_said_in_words(tmp_path: Path, conte
     assert str(refused.value) == f"EXAMPLE_KEY_FILE names {file}, which cannot be read: {why}"
 
 
+@posix_only("any name stands for a folder of a user there")
 def test_a_folder_of_a_user_that_there_is_not_is_refused() -> None:
     with pytest.raises(InvalidError, match="EXAMPLE_FOLDER is '~nobody-of-that-name/x', and there is no such user"):
         load_settings(Example, {"EXAMPLE_FOLDER": "~nobody-of-that-name/x"})

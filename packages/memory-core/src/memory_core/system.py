@@ -294,8 +294,7 @@ def write_utf8() -> None:
 
 def _paths(platform: str) -> "ModuleType":
     """Paths as they are written there."""
-    if platform == "win32":
-        import ntpath
+    import ntpath
+    import posixpath
 
-        return ntpath
-    return os.path
+    return ntpath if platform == "win32" else posixpath

@@ -23,7 +23,7 @@ from memory_core.changes import (
 )
 from memory_core.engine import ids, lexical
 from memory_core.engine.ports import Act, Entry, Transaction
-from memory_core.engine.repeats import same_text
+from memory_core.engine.repeats import same_text, text_digest
 from memory_core.errors import ConflictError, InvalidError, NotFoundError
 from memory_core.types import Memory, MemoryPatch, NewMemory, PurgeReport, Scope
 
@@ -125,8 +125,7 @@ class Changes(Struct, frozen=True):
         """What `memory` is an update or a repeat of, brought to what both say; null where it is new."""
         if memory.topic_key is not None and (old := tx.of_topic(memory.project_id, memory.topic_key)) is not None:
             return self._brought(tx, old, _of_topic(old, memory), act)
-        entry = lexical.entry(memory)
-        for old in tx.repeats(memory, entry.digest):
+        for old in tx.repeats(memory, text_digest(memory.content)):
             if same_text(old.content, memory.content) and memory.topic_key in (None, old.topic_key):
                 return self._brought(tx, old, _repeated(old, memory), act)
         return None, Outcome.CREATED

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from memory_core.engine import explaining
 from memory_core.engine.dates import When
+from memory_core.engine.noise import above_noise
 from memory_core.engine.ports import Candidate
 from memory_core.types import Fusion, Memory, SearchMode
 
@@ -101,7 +102,7 @@ def parts_of(candidates: Sequence[Candidate], question: Question) -> list[Part]:
         Part(
             candidate=candidate,
             lexical=score / best if best > 0 else None,
-            semantic=(semantic := above_noise(candidate.cosine, question.noise)),
+            semantic=(semantic := nearness(candidate, question.noise)),
             evidence=candidate.coverage + (candidate.coverage if semantic is None else semantic),
             boosts={},
         )
@@ -109,9 +110,9 @@ def parts_of(candidates: Sequence[Candidate], question: Question) -> list[Part]:
     ]
 
 
-def above_noise(cosine: float | None, noise: float) -> float | None:
-    """Models differ in what they give to unrelated texts: 0.05 here, 0.7 there."""
-    return None if cosine is None else min(1.0, max(0.0, (cosine - noise) / (1 - noise)))
+def nearness(candidate: Candidate, noise: float) -> float | None:
+    """In meaning, 0..1; null without a vector."""
+    return None if candidate.cosine is None else above_noise(candidate.cosine, noise)
 
 
 def contains(memory: Memory, phrases: Sequence[str]) -> bool:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from memory_core.changes import Kind
 from memory_core.engine import wordlists
 from memory_core.engine.differing import Pair, differences, opposed, pair_of
+from memory_core.engine.noise import above_noise
 from memory_core.engine.reading import Token, read
 from memory_core.engine.repeats import same_text
 
@@ -44,7 +45,7 @@ def compare(new: str, old: str, *, cosine: float | None, noise: float) -> Likene
     """
     if same_text(new, old):
         return Likeness(kind=Kind.DUPLICATE, similarity=1.0)
-    meaning = None if cosine is None else min(1.0, max(0.0, (cosine - noise) / (1 - noise)))
+    meaning = None if cosine is None else above_noise(cosine, noise)
     if _cannot_be_alike(new, old, meaning):
         return None
     pair = pair_of(read(new), read(old))

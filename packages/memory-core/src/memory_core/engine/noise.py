@@ -35,3 +35,8 @@ def noise_of(embedder: Embedder) -> float:
     """The mean cosine over 64 pairs of a question and a text that does not answer it, 0..0.95."""
     queries = np.stack([embedder.embed_query(query) for query in _QUERIES])
     return float(np.clip((queries @ embedder.embed(_TEXTS).T).mean(), 0.0, _HIGHEST))
+
+
+def above_noise(cosine: float, noise: float) -> float:
+    """How near in meaning two texts are, 0..1, whichever model it was that compared them."""
+    return min(1.0, max(0.0, (cosine - noise) / (1 - noise)))

@@ -8,7 +8,7 @@ chosen on its prompts for tuning and on the development sets.
 import re
 
 from memory_core.engine import lexical
-from memory_core.engine.fusion import above_noise
+from memory_core.engine.fusion import nearness
 from memory_core.engine.ports import Candidate
 from memory_core.engine.prompts import Asked
 from memory_core.visible import one_line
@@ -30,11 +30,11 @@ _WORD = re.compile(r"\S+")
 
 def words_for(candidate: Candidate, asked: Asked, noise: float) -> tuple[str, ...] | None:
     """The words of the subject that the memory has; null where it is not relevant enough."""
-    nearness = above_noise(candidate.cosine, noise)
-    if not _has_evidence(candidate.coverage, nearness):
+    near = nearness(candidate, noise)
+    if not _has_evidence(candidate.coverage, near):
         return None
     matched = asked.subject & lexical.terms(lexical.indexed_text(candidate.memory)).keys()
-    return _as_written(matched, asked.text) if len(matched) >= _least(asked, nearness) else None
+    return _as_written(matched, asked.text) if len(matched) >= _least(asked, near) else None
 
 
 def why(score: float, words: tuple[str, ...]) -> str:
@@ -43,17 +43,17 @@ def why(score: float, words: tuple[str, ...]) -> str:
     return f"relevant to the prompt: score {score:.2f}, {f'words {told}' if told else 'by its meaning'}"
 
 
-def _has_evidence(coverage: float, nearness: float | None) -> bool:
-    if nearness is None:
+def _has_evidence(coverage: float, near: float | None) -> bool:
+    if near is None:
         return coverage >= BY_WORDS
-    return coverage + nearness >= EVIDENCE and min(coverage, nearness) >= EITHER
+    return coverage + near >= EVIDENCE and min(coverage, near) >= EITHER
 
 
-def _least(asked: Asked, nearness: float | None) -> int:
+def _least(asked: Asked, near: float | None) -> int:
     """How many words of the subject a memory must have. One odd word in an order, such as "tests first", names none."""
-    if nearness is None:
+    if near is None:
         return min(2, len(asked.subject))
-    if nearness >= _NEAR:
+    if near >= _NEAR:
         return 0
     return 1 if len(asked.subject) > 1 else 2
 

@@ -14,7 +14,7 @@ from typing import IO
 from memory_core import system
 from memory_core.system import sync_folder
 
-__all__ = ["FileLock", "replacing", "sync_file", "sync_folder"]
+__all__ = ["FileLock", "first_line", "replacing", "sync_file", "sync_folder", "why_not"]
 
 _NUMBERS = itertools.count()  # the clock of Windows may stand still for 16 ms
 
@@ -79,3 +79,8 @@ def why_not(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def first_line(error: Exception) -> str:
+    """What a library says, without the lines that show where in a statement or in its own code."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -11,19 +11,14 @@ from pathlib import Path
 
 import duckdb
 
+from memory_core.engine import scratch
 from memory_core.engine.founding import Remark, Row, memories_of, memories_of_session
 from memory_core.engine.ports import EmbeddedEntry
 from memory_core.errors import InvalidError
+from memory_core.files import first_line
 from memory_core.types import Memory
 
 BATCH = 500
-SCRATCH: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 2,
-    "memory_limit": "256MB",
-    "temp_directory": "",
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 _TEXT, _TEXTS, _NUMBER = "{}::VARCHAR", "{}::VARCHAR[]", "{}::DOUBLE"
 # As microseconds: fetching the times as they are would need pytz. A time without zone is UTC.
 _TIME = "CASE WHEN isfinite({0}::TIMESTAMPTZ) THEN epoch_us({0}::TIMESTAMPTZ) END"
@@ -68,9 +63,7 @@ READ = "SELECT {columns} FROM {source} ORDER BY {columns_in_order}"
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator["FoundingFile"]:
     """Raises InvalidError where it is no file of that project, and duckdb.Error where it cannot be opened."""
-    with contextlib.closing(duckdb.connect(":memory:", config=SCRATCH)) as connection:
-        connection.execute("SET enable_progress_bar = false").fetchall()  # it would draw on stdout
-        connection.execute("SET TimeZone = 'UTC'").fetchall()
+    with scratch.opened() as connection:
         if not (is_parquet := not is_duckdb(path)):
             connection.execute(ATTACH, {"path": str(path)}).fetchall()
             connection.execute("SET enable_external_access = false").fetchall()
@@ -139,4 +132,4 @@ def read_founding(path: Path, remark: Remark) -> Iterator[list[EmbeddedEntry]]:
             for batch in file.batches(remark):
                 yield [EmbeddedEntry(memory=memory, model=None, vectors=None) for memory in batch]
     except duckdb.Error as error:
-        raise InvalidError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
+        raise InvalidError(f"{path.name} cannot be read: {first_line(error)}") from error

@@ -5,9 +5,7 @@ are UTC with their microseconds, embeddings a list of pieces of float32. A file 
 value before anything of it is taken.
 """
 
-import contextlib
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from datetime import MAXYEAR, UTC, datetime
 from pathlib import Path
@@ -20,20 +18,15 @@ from numpy.typing import NDArray
 
 from memory_core import system
 from memory_core.changes import Revision
+from memory_core.engine import scratch
 from memory_core.engine.ports import EmbeddedEntry, ModelIdentity, Vectors, check_vectors
 from memory_core.errors import ConflictError, InvalidError, StorageFullError, UnavailableError
-from memory_core.files import sync_file
+from memory_core.files import first_line, sync_file
 from memory_core.formats.found import check, check_history
 from memory_core.memories import Progress
 from memory_core.types import Memory
 
 BATCH = 500
-SCRATCH: dict[str, str | bool | int | float | list[str]] = {
-    "threads": 2,
-    "memory_limit": "256MB",
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 TYPES = {
     "id": "VARCHAR",
     "content": "VARCHAR",
@@ -91,7 +84,7 @@ def write_parquet(path: Path, batches: Iterator[list[EmbeddedEntry]], progress: 
         raise ConflictError(f"{path} exists already; choose another name, nothing is overwritten")
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
-        with _scratch(spill=temporary.with_name(temporary.name + ".spill")) as connection:
+        with scratch.opened(spill=temporary.with_name(temporary.name + ".spill")) as connection:
             total = _fill(connection, batches, progress)
             with temporary.open("xb"):
                 temporary.chmod(0o600)
@@ -102,7 +95,7 @@ def write_parquet(path: Path, batches: Iterator[list[EmbeddedEntry]], progress: 
     except duckdb.IOException as error:
         if system.says_full(str(error)):
             raise StorageFullError(f"the disk of {path.parent} is full; nothing was exported") from error
-        raise UnavailableError(f"{path} cannot be written: {_first_line(error)}") from error
+        raise UnavailableError(f"{path} cannot be written: {first_line(error)}") from error
     finally:
         temporary.unlink(missing_ok=True)
     return total
@@ -112,7 +105,7 @@ def read_parquet(path: Path) -> Iterator[list[EmbeddedEntry]]:
     """What `write_parquet` wrote, in its order. Raises InvalidError at the first thing that is no memory."""
     if not path.is_file():
         raise InvalidError(f"there is no file {path}")
-    with _scratch(spill=None) as connection:
+    with scratch.opened() as connection:
         try:
             columns = _casts(_present_columns(connection, path))
             rows = connection.execute(READ.format(columns=columns), {"path": str(path)})
@@ -121,20 +114,7 @@ def read_parquet(path: Path) -> Iterator[list[EmbeddedEntry]]:
                 yield [_entry(row, place) for place, row in enumerate(batch, start=start + 1)]
                 start += len(batch)
         except duckdb.Error as error:
-            raise InvalidError(f"{path.name} cannot be read as an export: {_first_line(error)}") from error
-
-
-@contextlib.contextmanager
-def _scratch(*, spill: Path | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect(":memory:", config=SCRATCH | {"temp_directory": str(spill or "")})
-    try:
-        connection.execute("SET enable_progress_bar = false").fetchall()  # it would draw on stdout
-        connection.execute("SET TimeZone = 'UTC'").fetchall()
-        yield connection
-    finally:
-        connection.close()
-        if spill is not None:
-            shutil.rmtree(spill, ignore_errors=True)
+            raise InvalidError(f"{path.name} cannot be read as an export: {first_line(error)}") from error
 
 
 def _fill(
@@ -266,7 +246,3 @@ def _vectors(pieces: list[list[float] | None] | None, model: ModelIdentity | Non
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from memory_core.engine.embedders.architectures import objection
 from memory_core.engine.embedders.card import OWN_GRAPHS, WEIGHTS, modules
 from memory_core.errors import ModelUnavailableError
-from memory_core.files import FileLock
+from memory_core.files import FileLock, first_line
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -64,8 +64,7 @@ def download(repository: str, folder: Path, *, endpoint: str | None = None) -> N
             log.info("Downloading the model %s", repository)
             _fetch(HfApi(endpoint=endpoint), repository, folder)
     except Exception as error:  # the library lets its HTTP client's errors through, and that client changes
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ModelUnavailableError(f"downloading {repository} failed: {reason}") from error
+        raise ModelUnavailableError(f"downloading {repository} failed: {first_line(error)}") from error
     finally:
         lock.release()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from memory_core.errors import ModelUnavailableError
+from memory_core.files import first_line
 
 _NEEDED = ("torch", "transformers", "onnxscript")
 _INPUTS = ("input_ids", "attention_mask")
@@ -50,9 +51,8 @@ def trace(folder: Path, target: Path) -> None:
                 verbose=False,
             )
     except Exception as error:  # whatever torch, transformers or the model's files raise
-        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelUnavailableError(
-            f"torch cannot export the model in {folder} ({reason}); use the embedder sentence-transformers"
+            f"torch cannot export the model in {folder} ({first_line(error)}); use the embedder sentence-transformers"
         ) from error
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from memory_core import system
 from memory_core.engine.stores.duckdb.schema import SCHEMA_1, SCHEMA_2, SCHEMA_3, SCHEMA_4
 from memory_core.errors import UnavailableError
+from memory_core.files import first_line
 
 
 class FoundingStoreError(UnavailableError):
@@ -108,7 +109,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration, path: Pa
         if system.says_full(str(error)):
             why = f"{path} cannot be opened because the disk is full; make room and start again"
             raise UnavailableError(why) from error
-        raise failed(path, migration.version, str(error).splitlines()[0]) from error
+        raise failed(path, migration.version, first_line(error)) from error
 
 
 def failed(path: Path, version: int, why: str) -> UnavailableError:

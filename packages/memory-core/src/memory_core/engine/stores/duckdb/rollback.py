@@ -18,6 +18,7 @@ from memory_core.engine.stores.duckdb import comparison, exchange, maintenance, 
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.migrations import MIGRATIONS
 from memory_core.errors import InvalidError, UnavailableError
+from memory_core.files import first_line
 
 VERSION = "SELECT max(version) FROM {database}.schema_migrations"
 COUNT = "SELECT count(*) FROM {database}.memories"
@@ -108,7 +109,7 @@ def _plan(path: Path, snapshot: Path) -> Plan:
             version, memories = (cursor.execute(q.format(database="before")).fetchall()[0][0] for q in (VERSION, COUNT))
         except duckdb.Error as error:
             raise UnavailableError(
-                f"{snapshot} cannot be read: {_first_line(error)}; choose another with --to"
+                f"{snapshot} cannot be read: {first_line(error)}; choose another with --to"
             ) from error
         try:
             comparison.attach(cursor, str(path), "after")
@@ -143,7 +144,3 @@ def _only(batches: Iterator[list[EmbeddedEntry]], ids: Collection[str]) -> Itera
     for batch in batches:
         if chosen := [entry for entry in batch if entry.memory.id in ids]:
             yield chosen
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).splitlines()[0]

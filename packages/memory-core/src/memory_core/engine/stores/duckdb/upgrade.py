@@ -18,6 +18,7 @@ from memory_core.engine.stores.duckdb import comparison, exchange, maintenance, 
 from memory_core.engine.stores.duckdb.database import Cursor
 from memory_core.engine.stores.duckdb.migrations import Migration, apply, failed
 from memory_core.errors import StorageFullError, UnavailableError
+from memory_core.files import first_line
 
 KEPT_SNAPSHOTS = 3
 COPY = "COPY FROM DATABASE before TO after"
@@ -119,6 +120,6 @@ def _compare(cursor: Cursor, path: Path, new: Path, missing: Sequence[Migration]
         comparison.attach(cursor, str(new), "after")
         found = comparison.differences(cursor, "before", "after", changed)
     except duckdb.Error as error:
-        raise failed(path, missing[-1].version, str(error).splitlines()[0]) from error
+        raise failed(path, missing[-1].version, first_line(error)) from error
     if found:
         raise failed(path, missing[-1].version, "; ".join(found))

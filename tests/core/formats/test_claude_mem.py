@@ -93,3 +93,12 @@ def test_a_row_without_text_is_left(tmp_path: Path) -> None:
         connection.commit()
 
     assert Left("observations 2", "it has no text") in list(read(path))
+
+
+def test_facts_that_are_nested_too_deep_are_kept_as_the_text_that_they_are(tmp_path: Path) -> None:
+    path, deep = claude_mem(tmp_path), "[" * 50_000
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE observations SET facts = ? WHERE id = 2", (deep,))
+        connection.commit()
+
+    assert deep in taken(path)["observations:2"].content

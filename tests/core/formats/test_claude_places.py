@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memory_core.formats.others.claude_places import directory_of, encoded
+from memory_core.formats.others.claude_places import directory_of, encoded, known
 
 
 @pytest.fixture
@@ -49,6 +49,19 @@ def test_its_sessions_say_where_they_ran(tmp_path: Path, settings: Path) -> None
 
     session(folder, tmp_path / "my-shop" / "src", tmp_path / "my-shop")
     assert directory_of(folder) == tmp_path / "my-shop"
+
+
+def test_lines_and_lists_that_are_no_json_are_passed_over(tmp_path: Path, settings: Path) -> None:
+    (tmp_path / "my-shop").mkdir()
+    folder = kept_for(settings, tmp_path / "my-shop")
+    deep = b'{"projects": {"/": ' + b"[" * 50_000
+    where = json.dumps({"cwd": str(tmp_path / "my-shop")}).encode()
+    (folder / "session.jsonl").write_bytes(b"\n".join([deep, b'{"cwd": "\xff"}', where]))
+    (settings / ".claude.json").write_bytes(deep)
+    (settings.parent / ".claude.json").write_bytes(b'{"projects": {"\xff": {}}}')
+
+    assert directory_of(folder) == tmp_path / "my-shop"
+    assert known(settings) == []
 
 
 def test_a_session_that_moved_is_better_than_nothing(tmp_path: Path, settings: Path) -> None:

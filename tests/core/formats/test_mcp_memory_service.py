@@ -94,3 +94,16 @@ def test_a_row_that_is_no_memory_is_left_and_the_others_are_taken(tmp_path: Path
         "its text has a NUL character or bytes that are not UTF-8",
         "its text has a NUL character or bytes that are not UTF-8",
     ]
+
+
+def test_json_that_is_nested_too_deep_is_kept_as_the_text_that_it_is(tmp_path: Path) -> None:
+    path = database(tmp_path / "old.db", "CREATE TABLE memories (content_hash, content, tags, memory_type, metadata)")
+    deep = '{"a":' * 8_000
+    row = {"content_hash": "h", "content": "text", "tags": "[" * 20_000, "memory_type": None, "metadata": deep}
+    with closing(sqlite3.connect(path)) as connection:
+        insert(connection, memories=[row])
+
+    (memory,) = taken(path)
+
+    assert "[" * 20_000 in memory.content
+    assert deep in memory.content

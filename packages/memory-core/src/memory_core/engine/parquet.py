@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
-from msgspec import DecodeError, ValidationError, convert, json
+from msgspec import convert, json
 from numpy.typing import NDArray
 
 from memory_core import system
@@ -22,7 +22,7 @@ from memory_core.engine import scratch
 from memory_core.engine.ports import EmbeddedEntry, ModelIdentity, Vectors, check_vectors
 from memory_core.errors import ConflictError, InvalidError, StorageFullError, UnavailableError
 from memory_core.files import first_line, sync_file
-from memory_core.formats.found import check, check_history
+from memory_core.formats.found import BROKEN_JSON, check, check_history
 from memory_core.memories import Progress
 from memory_core.types import Memory
 
@@ -196,7 +196,7 @@ def _entry(row: tuple[Any, ...], line: int) -> EmbeddedEntry:
             vectors=_vectors(fields["embedding"], model),
             history=_history(fields["history"], memory),
         )
-    except (InvalidError, DecodeError, ValidationError) as error:
+    except (InvalidError, *BROKEN_JSON) as error:
         raise InvalidError(f"memory {line} of the file cannot be taken: {error}") from error
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import DecodeError, Struct
 
 from memory_core import checks
 from memory_core.changes import Revision
 from memory_core.errors import InvalidError, MemoryServiceError, StorageFullError, UnavailableError
 from memory_core.types import Memory
+
+BROKEN_JSON = (DecodeError, UnicodeError, RecursionError)
+"""What decoding raises where it is no JSON, not what was expected, no UTF-8 or nested too deep."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _MAX_REVISION = 2**31 - 1

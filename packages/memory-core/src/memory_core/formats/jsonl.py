@@ -15,11 +15,10 @@ from msgspec import Struct, structs
 from memory_core.changes import Action, Revision
 from memory_core.errors import ConflictError, InvalidError, MemoryServiceError
 from memory_core.files import replacing
-from memory_core.formats.found import Format, Found, Left, check, check_history, unwritable
+from memory_core.formats.found import BROKEN_JSON, Format, Found, Left, check, check_history, unwritable
 from memory_core.types import Memory
 
 _MARKS = {"id", "content", "memory_type", "created_at"}
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what a line that is no JSON of ours raises
 
 
 _LONGEST_LOOK_BYTES = 4 << 20  # of a line that is looked at to tell what the file is
@@ -105,7 +104,7 @@ def record_of(line: bytes) -> Record:
         history = tuple(_revision(each) for each in found.history)
         check_history(history, memory)
         return Record(memory=memory, history=history, embedding=found.embedding)
-    except (*_BROKEN, MemoryServiceError) as error:
+    except (*BROKEN_JSON, MemoryServiceError) as error:
         raise InvalidError(f"it is no memory as this version writes it: {error}") from error
 
 
@@ -153,7 +152,7 @@ def takes(path: Path) -> bool:
         for line in islice(iter(lambda: file.readline(_LONGEST_LOOK_BYTES), b""), 20):
             try:
                 found = msgspec.json.decode(line)
-            except _BROKEN:
+            except BROKEN_JSON:
                 continue
             if isinstance(found, dict) and found.keys() >= _MARKS:
                 return True

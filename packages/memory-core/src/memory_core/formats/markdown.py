@@ -16,7 +16,7 @@ between the empty line after it and the last line end is the content, byte for b
 import msgspec
 
 from memory_core.errors import InvalidError
-from memory_core.formats.found import check
+from memory_core.formats.found import BROKEN_JSON, check
 from memory_core.types import Memory
 
 _FENCE = b"---\n"
@@ -66,6 +66,6 @@ def _field(line: bytes) -> tuple[str, object]:
     name, _, value = line.partition(b": ")
     try:
         return name.decode(), msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except BROKEN_JSON:
         shown = line[:40].decode(errors="replace")
         raise InvalidError(f"its front matter has the line {shown!r}; each is a name, a colon and JSON") from None

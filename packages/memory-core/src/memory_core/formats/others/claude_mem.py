@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from memory_core.formats.found import Format, Found, Left
+from memory_core.formats.found import BROKEN_JSON, Format, Found, Left
 from memory_core.formats.others import sqlite
 from memory_core.formats.others.draft import Draft, memories, moment, typed
 from memory_core.types import MemoryType
@@ -192,7 +192,7 @@ def _list(value: Any) -> list[str]:
         return []
     try:
         found = msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except BROKEN_JSON:
         return [value.strip()]
     return [str(item) for item in found] if isinstance(found, list) else [value.strip()]
 

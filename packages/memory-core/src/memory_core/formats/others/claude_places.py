@@ -10,6 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from memory_core.formats.found import BROKEN_JSON
+
 _MOST_LOOKED_AT = 100_000
 _LONGEST_NAME = 200  # a longer one is cut there, and a checksum follows
 _FIRST_LINES = 20
@@ -37,7 +39,7 @@ def known(settings: Path) -> list[Path]:
     for file in (settings / ".claude.json", settings.parent / ".claude.json"):
         try:
             projects = msgspec.json.decode(file.read_bytes(), type=_Settings).projects
-        except (OSError, msgspec.DecodeError):
+        except (OSError, *BROKEN_JSON):
             continue
         return [Path(name) for name in projects]
     return []
@@ -62,7 +64,7 @@ def _places(session: Path) -> Iterator[Path]:
     for line in lines:
         try:
             found = msgspec.json.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except BROKEN_JSON:
             continue
         if isinstance(found, dict) and isinstance(directory := found.get("cwd"), str) and Path(directory).is_dir():
             yield Path(directory)

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from memory_core.errors import InvalidError
-from memory_core.formats.found import Format, Found, Left
+from memory_core.formats.found import BROKEN_JSON, Format, Found, Left
 from memory_core.formats.others import sqlite
 from memory_core.formats.others.draft import Draft, memories, moment, typed
 from memory_core.types import PINNED, MemoryType
@@ -89,7 +89,7 @@ def _document(path: Path) -> Item:
         raise InvalidError(f"{path} is larger than {_MAX_BYTES >> 30} GiB; export one project at a time")
     try:
         return msgspec.json.decode(path.read_bytes(), type=Item)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except BROKEN_JSON as error:
         raise InvalidError(f"{path} is no export of engram: {error}") from error
 
 

@@ -14,12 +14,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from memory_core.formats.found import Format, Found, Left
+from memory_core.formats.found import BROKEN_JSON, Format, Found, Left
 from memory_core.formats.others.draft import Draft, file_time, memories
 from memory_core.types import MemoryType
 
 NAME = "mcp-memory"
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Entity(Struct, tag_field="type", tag="entity"):
@@ -45,7 +44,7 @@ def read(path: Path) -> Iterator[Found]:
             try:
                 item = msgspec.json.decode(line, type=Entity | Relation)
                 further = _further(line, item)
-            except _BROKEN as error:
+            except BROKEN_JSON as error:
                 yield Left(where, f"it is neither an entity nor a relation: {error}")
                 continue
             for draft in _drafts(item, at, where):
@@ -68,7 +67,7 @@ def takes(path: Path) -> bool:
 def _is_item(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=Entity | Relation)
-    except _BROKEN:
+    except BROKEN_JSON:
         return False
     return True
 

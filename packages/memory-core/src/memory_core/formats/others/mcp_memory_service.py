@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from memory_core.formats.found import Format, Found, Left
+from memory_core.formats.found import BROKEN_JSON, Format, Found, Left
 from memory_core.formats.others import sqlite
 from memory_core.formats.others.draft import Draft, identity, memories, moment, score, typed
 from memory_core.types import MemoryType
@@ -98,7 +98,7 @@ def _tags(value: Any) -> list[str]:
     if value.lstrip().startswith("["):
         try:
             return msgspec.json.decode(value, type=list[str])
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except BROKEN_JSON:
             pass
     return [tag for tag in value.split(",") if tag.strip()]
 
@@ -108,7 +108,7 @@ def _metadata(value: Any) -> dict[str, Any]:
         return {}
     try:
         return msgspec.json.decode(value, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeEncodeError, TypeError):
+    except (*BROKEN_JSON, TypeError):
         return {"metadata": str(value)}
 
 

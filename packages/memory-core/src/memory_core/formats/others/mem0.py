@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from memory_core.errors import InvalidError
-from memory_core.formats.found import Format, Found, Left
+from memory_core.formats.found import BROKEN_JSON, Format, Found, Left
 from memory_core.formats.others.draft import Draft, file_time, memories, moment
 from memory_core.types import MemoryType
 
@@ -28,7 +28,6 @@ _PLACED = {
     *_TEXTS, "id", "hash", "score", "created_at", "updated_at", "deleted_at", "expiration_date", "categories",
     "category_ids", "user_id", "agent_id", "run_id", "app_id", "app", "metadata", "state",
 }  # fmt: skip
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _BOM, _GZIP = b"\xef\xbb\xbf", b"\x1f\x8b"
 _MAX_BYTES = 1 << 30
 Item = dict[str, Any]  # Any: JSON
@@ -101,7 +100,7 @@ def _parsed(text: bytes, where: str) -> Iterator[tuple[Any, str]]:
     lines = text.splitlines()
     try:
         document = msgspec.json.decode(text)
-    except _BROKEN as error:
+    except BROKEN_JSON as error:
         if len(lines) < 2 or not lines[0].strip().endswith(b"}"):
             yield Left(where, f"it is no JSON: {error}"), where
             return
@@ -113,7 +112,7 @@ def _parsed(text: bytes, where: str) -> Iterator[tuple[Any, str]]:
         try:
             if line.strip():
                 yield msgspec.json.decode(line), place
-        except _BROKEN as error:
+        except BROKEN_JSON as error:
             yield Left(place, f"it is no JSON: {error}"), place
 
 

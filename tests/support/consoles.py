@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 
+from memory_cli.patience import WAITING
+
 _FENCE = re.compile(
     r"(?:<!-- not run: (?P<why>[^>]+) -->\n)?```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE
 )
@@ -111,6 +113,7 @@ def run(session: Session, *, folder: Path, environment: Mapping[str, str], scrip
             ending.cancel()
             with contextlib.suppress(ProcessLookupError):  # what a broken session left running
                 os.killpg(shell.pid, signal.SIGKILL)
+    printed = printed.replace(f"claude-memory: {WAITING}\n", "")  # what a search says where the model is still loading
     parts = re.split(rf"{_DONE} (\d+)\n", printed)
     results = list(zip(session.steps, parts[0::2], parts[1::2], strict=False))
     for step, text, code in results:

@@ -50,11 +50,13 @@ async def opened(
         await service.close()
 
 
-async def until(service: MemoryService, state: EmbeddingState, *, pending: int = 0) -> None:
+async def until(service: MemoryService, state: EmbeddingState, *, pending: int = 0, failed: int | None = None) -> None:
+    """Until the model is in that state, with so many memories to embed; a null `failed` asks for no number of those."""
     async with asyncio.timeout(30):
         while True:
             embedding = (await service.health()).embedding
-            if embedding.state is state and embedding.pending == pending:
+            is_so = embedding.state is state and embedding.pending == pending
+            if is_so and failed in (None, embedding.failed):
                 return
             await asyncio.sleep(0.01)
 

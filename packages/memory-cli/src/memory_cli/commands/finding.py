@@ -20,6 +20,7 @@ from memory_cli.options import (
     scope_in_words,
 )
 from memory_cli.output import Output
+from memory_cli.patience import found_in_time
 from memory_cli.render import memory_in_full, stats_text, visible
 from memory_cli.session import Session
 from memory_cli.session_words import chosen_text, told_text
@@ -60,7 +61,7 @@ async def search(
         **filters.scope(session),
     )
     async with session.memories() as memories:
-        found = await memories.search(wanted)
+        found = await found_in_time(memories, wanted, note=session.out.note)
     _show(session.out, found, session.project_id, nothing=f"nothing found in {filters.in_words(session)}")
 
 

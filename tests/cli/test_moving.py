@@ -89,7 +89,7 @@ def test_what_was_changed_here_stays_as_it_is_and_is_named(own: Machine, tmp_pat
 
     report = own.run("import", path)
 
-    assert f"1 differ here and stayed as they are: {memory_id}" in report.out
+    assert f"1 differs here and stayed as it is: {memory_id}" in report.out
     assert "likes coffee" in own.run("get", memory_id).out
 
 
@@ -180,7 +180,7 @@ def test_a_markdown_folder_is_brought_up_to_date_and_another_is_left_alone(own: 
     again = own.run("export", folder)
     refused = own.run("export", foreign)
 
-    assert again.out == f"Exported 4 memories to {folder}: 1 files written, 3 unchanged, 0 removed\n"
+    assert again.out == f"Exported 4 memories to {folder}: 1 file written, 3 unchanged, 0 removed\n"
     assert refused.code == 1
     assert [path.name for path in foreign.iterdir()] == ["mine.txt"]
 

@@ -190,7 +190,7 @@ async def test_a_life_of_a_memory_through_tools(make_app: MakeApp) -> None:
     assert updated == (False, f"Updated [{short}]: content.")
     assert f"[{short}] decision " in found[1]
     assert " #ops We deploy on Thursdays" in found[1]
-    assert stats[1].startswith("1 memories, 0 of them with a vector, 0 in the trash; embeddings: off, 0 pending")
+    assert stats[1].startswith("1 memory, 0 of them with a vector, 0 in the trash; embeddings: off, 0 pending")
     assert "We deploy on Thursdays" in context[1]
     assert deleted == (False, f"Moved [{short}] to the trash. The user can bring it back.")
     assert gone[1].startswith("Nothing found.")

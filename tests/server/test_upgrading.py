@@ -111,7 +111,7 @@ def test_an_upgrade_and_the_way_back(tmp_path: Path) -> None:
     done = rollback(folder, "--yes")
 
     assert done.returncode == 0, done.stderr
-    assert "1 memories were added or changed since" in done.stdout
+    assert "1 memory was added or changed since" in done.stdout
     assert version_of(folder / "memories.duckdb") == OLDER[-1].version
     assert (folder / "memories.duckdb").read_bytes() == snapshot.read_bytes()
     (kept,) = (folder / "replaced").glob("*.duckdb")

@@ -5,7 +5,8 @@ from datetime import datetime, tzinfo
 
 from msgspec import Struct
 
-from memory_cli.render import columns, memories, one_line, table, when
+from memory_cli.render import columns, one_line, table, when
+from memory_core.counting import agreeing, counted, memories
 from memory_core.key_words import reach
 from memory_core.keys import OwnKey
 from memory_core.project import Verdict
@@ -153,21 +154,21 @@ def would_move(report: MoveReport, what: str, to: str) -> str:
     """What a dry run found, as the beginning of a sentence."""
     trash = f", {report.in_trash:,} of them in the trash" if report.in_trash else ""
     which = f"{memories(report.matched)} {what}".rstrip()
-    return f"{which} would become {'one' if report.matched == 1 else 'memories'} of {to}{trash}"
+    return f"{which} would become {agreeing(report.matched, 'one', 'memories')} of {to}{trash}"
 
 
 def moved(report: MoveReport, to: str) -> str:
     """What was done, and how it is taken back."""
     alias = f", and {report.alias} means it from now on" if report.alias else ""
     undo = f"; `claude-memory undo {report.batch_id}` takes that back" if report.batch_id else ""
-    return f"{memories(report.moved)} {'is' if report.moved == 1 else 'are'} now of {to}{alias}{undo}"
+    return f"{memories(report.moved)} {agreeing(report.moved, 'is', 'are')} now of {to}{alias}{undo}"
 
 
 def clashes(report: MoveReport) -> str:
     if not report.clashes:
         return ""
-    topics = "topic has" if report.clashes == 1 else "topics have"
-    return f"{report.clashes:,} {topics} a memory in both projects; what comes with it later updates the older one"
+    topics = counted(report.clashes, "topic has", "topics have")
+    return f"{topics} a memory in both projects; what comes with it later updates the older one"
 
 
 def _indented(text: str) -> str:

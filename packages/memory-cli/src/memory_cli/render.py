@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from memory_core.changes import History, Kept, Outcome, Review, TrashReport, UndoReport
+from memory_core.counting import agreeing, memories
 from memory_core.types import (
     EmbeddingState,
     EmbeddingStatus,
@@ -229,12 +230,9 @@ def purge_text(report: PurgeReport) -> str:
     if report.matched == 0:
         return "Nothing fits; nothing to purge"
     if report.dry_run:
-        return f"{memories(report.matched)} would go to the trash; add --yes to move {_them(report.matched)} there"
+        them = agreeing(report.matched, "it", "them")
+        return f"{memories(report.matched)} would go to the trash; add --yes to move {them} there"
     return f"Moved {memories(report.purged)} to the trash; `claude-memory undo {report.batch_id}` brings all back"
-
-
-def _them(count: int) -> str:
-    return "it" if count == 1 else "them"
 
 
 def history_text(history: History, zone: tzinfo | None = None) -> str:
@@ -273,7 +271,7 @@ def undo_text(report: UndoReport) -> str:
         shown = ", ".join(memory_id[:ID_DIGITS] for memory_id in report.changed_since[:10])
         text += f"; {memories(len(report.changed_since))} changed since then stayed: {shown}"
     if report.aliases:
-        means = "means again what it" if len(report.aliases) == 1 else "mean again what they"
+        means = agreeing(len(report.aliases), "means again what it", "mean again what they")
         text += f", and {one_line(', '.join(report.aliases))} {means} did"
     return f"{text}; `claude-memory undo {report.batch_id}` takes that back"
 
@@ -299,10 +297,6 @@ def trash_text(report: TrashReport) -> str:
     if report.dry_run:
         return f"{memories(report.matched)} would be removed for good; add --yes to do it"
     return f"Removed {memories(report.removed)} for good"
-
-
-def memories(count: int) -> str:
-    return "1 memory" if count == 1 else f"{count:,} memories"
 
 
 def size(count: int) -> str:

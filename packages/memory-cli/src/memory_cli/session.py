@@ -13,6 +13,7 @@ from memory_client import __version__
 from memory_client.delivery import Courier, Flushed
 from memory_client.errors import OutboxError, SettingError
 from memory_client.target import Target, resolve_target, working_directory
+from memory_core.counting import counted
 from memory_core.errors import InvalidError
 from memory_core.project import Project, Verdict, examine
 
@@ -107,7 +108,7 @@ class Session:
 
 
 def writes(count: int) -> str:
-    return "1 write" if count == 1 else f"{count:,} writes"
+    return counted(count, "write")
 
 
 def _leave_out_the_command_of_httpx() -> None:

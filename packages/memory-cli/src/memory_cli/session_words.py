@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import tzinfo
 
-from memory_cli.render import ID_DIGITS, columns, memories, one_line, place, table, visible, when
+from memory_cli.render import ID_DIGITS, columns, one_line, place, table, visible, when
 from memory_core import session_text
+from memory_core.counting import counted, memories
 from memory_core.sessions import Author, Session, SessionStatus, SessionSummary, Shown, ShownList
 from memory_core.types import Context
 
@@ -74,19 +75,15 @@ def told_text(told: ShownList, *, why: bool, zone: tzinfo | None = None) -> str:
 
 def _told_row(one: Shown, *, why: bool, zone: tzinfo | None) -> list[str]:
     row = [when(one.at, zone), one.occasion.value, one.memory_id[:ID_DIGITS], one.section]
-    return [*row, _tokens(one.tokens), one.why] if why else row
+    return [*row, counted(one.tokens, "token"), one.why] if why else row
 
 
 def chosen_text(context: Context) -> str:
     """Why each memory of a context is there: id, section, tokens, and what speaks for it."""
-    rows = [(one.memory_id[:ID_DIGITS], one.section, _tokens(one.tokens), one.why) for one in context.chosen]
+    rows = [(one.memory_id[:ID_DIGITS], one.section, counted(one.tokens, "token"), one.why) for one in context.chosen]
     left = f"; {memories(context.omitted)} did not fit" if context.omitted else ""
-    total = f"{memories(len(context.memories))} in about {_tokens(context.tokens)}{left}"
+    total = f"{memories(len(context.memories))} in about {counted(context.tokens, 'token')}{left}"
     return f"{columns(rows)}\n{total}" if rows else total
-
-
-def _tokens(count: int) -> str:
-    return f"{count:,} token{'' if count == 1 else 's'}"
 
 
 def _state(session: Session) -> str:

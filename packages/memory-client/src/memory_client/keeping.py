@@ -15,6 +15,7 @@ from memory_client.exchange import Reply, ask
 from memory_client.messages import Message
 from memory_client.outbox import Entry, shortened, written
 from memory_client.upstream import Upstream, mcp_headers
+from memory_core.counting import counted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Keeper:
                 flushed = Flushed()
                 flushed.why = str(error)
             if flushed.no_key:
-                self._log(f"{_writes(flushed.left)} kept on this machine cannot be delivered: {flushed.why}")
+                self._log(f"{counted(flushed.left, 'write')} kept on this machine cannot be delivered: {flushed.why}")
             with self._lock:
                 if flushed.no_key or (flushed.why is None and self._nothing_left()):
                     self._delivering = False
@@ -140,17 +141,13 @@ class Keeper:
             more = [f"- and {count - _TOLD_IN_FULL:,} more"] if count > _TOLD_IN_FULL else []
             with self._lock:
                 self._news += [
-                    f"Delivered meanwhile, {_writes(count)} kept on this machine:",
+                    f"Delivered meanwhile, {counted(count, 'write')} kept on this machine:",
                     *said[:_TOLD_IN_FULL],
                     *more,
                 ]
-            self._log(f"delivered {_writes(count)} kept on this machine")
+            self._log(f"delivered {counted(count, 'write')} kept on this machine")
         for entry in flushed.refused:
             self._log(f"the server refused {entry.verb} ({entry.id}); see claude-memory outbox list")
-
-
-def _writes(count: int) -> str:
-    return "1 write" if count == 1 else f"{count:,} writes"
 
 
 def _refusal(entry: Entry) -> str:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from msgspec import UNSET, Struct, UnsetType
 
 from memory_core import checks
+from memory_core.counting import counted
 from memory_core.errors import InvalidError
 from memory_core.types import Memory
 
@@ -138,7 +139,7 @@ def left_out(redacted: Sequence[str]) -> str:
     if not redacted:
         return ""
     kinds = ", ".join(dict.fromkeys(redacted))
-    return f"{'1 secret was' if len(redacted) == 1 else f'{len(redacted):,} secrets were'} left out: {kinds}"
+    return f"{counted(len(redacted), 'secret was', 'secrets were')} left out: {kinds}"
 
 
 class UndoRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ them.
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
+from memory_core.counting import memories
 from memory_core.key_text import client_lines
 from memory_core.keys import IssuedKey, Key, KeyScope, OwnKey
 
@@ -13,7 +14,7 @@ def reach(key: Key | OwnKey) -> str:
     """`write, projects shop and site`"""
     parts = [key.scope.value, projects(key.projects) if key.scope is not KeyScope.ADMIN else ""]
     parts.append(f"client {key.client_id}" if key.client_id else "")
-    parts.append(f"at most {key.max_memories:,} memories" if key.max_memories else "")
+    parts.append(f"at most {memories(key.max_memories)}" if key.max_memories else "")
     parts.append(f"at most {key.max_bytes:,} bytes" if key.max_bytes else "")
     return ", ".join(part for part in parts if part)
 

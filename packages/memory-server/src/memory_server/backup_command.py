@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from memory_core.backups import Backup, BackupList, BackupState, Restored
+from memory_core.counting import memories
 from memory_core.errors import MemoryServiceError, NotFoundError, UnavailableError
 from memory_core.settings import Option, load_settings
 from memory_server.actions import action_parser, as_json
@@ -172,15 +173,11 @@ def _text(result: _Result) -> str:
     if isinstance(result, Restored):
         kept = f"\nThe store that was there is kept as {result.replaced}" if result.replaced else ""
         notes = "".join(f"\nNote: {note}" for note in result.notes)
-        return f"Restored {result.name} with {_memories(result.memories)} to {result.path}{kept}{notes}"
+        return f"Restored {result.name} with {memories(result.memories)} to {result.path}{kept}{notes}"
     return _line(result)
 
 
 def _line(backup: Backup) -> str:
-    memories = "" if backup.memories is None else _memories(backup.memories)
-    cells = [backup.name, memories, f"{backup.bytes / 1e6:.1f} MB", backup.state.value]
+    holds = "" if backup.memories is None else memories(backup.memories)
+    cells = [backup.name, holds, f"{backup.bytes / 1e6:.1f} MB", backup.state.value]
     return "  ".join(cell for cell in [*cells, backup.problem or ""] if cell)
-
-
-def _memories(count: int) -> str:
-    return "1 memory" if count == 1 else f"{count:,} memories"

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from memory_core.checks import MAX_PATH_CHARS
+from memory_core.counting import counted
 from memory_core.memories import Memories
 from memory_core.places import Place
 from memory_core.projects import ProjectInfo, ProjectList, of_name
@@ -127,7 +128,7 @@ class Places:
         before = former(place, await memories.projects())
         if before is None:
             return None
-        known = "1 memory" if before.memories == 1 else f"{before.memories:,} memories"
+        known = counted(before.memories, "memory", "memories")
         return (
             f"This directory was project {_shown(before.project_id)} until {place.former_until:%Y-%m-%d}, which has "
             f"{known}; `claude-memory project merge {_shown(before.project_id)} {_shown(place.project_id)}` makes one "

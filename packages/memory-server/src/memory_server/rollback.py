@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Struct
 
+from memory_core.counting import agreeing, counted, memories
 from memory_core.errors import InvalidError
 from memory_core.settings import Option, add_flags, load_settings
 from memory_server.process import hold
@@ -76,10 +77,12 @@ def _described(plan: "Plan") -> str:
     if plan.since is None:
         since = "what was written since cannot be told"
     else:
-        since = f"{len(plan.since):,} memories were added or changed since, and are not in the snapshot"
+        count = len(plan.since)
+        were, are = counted(count, "memory was", "memories were"), agreeing(count, "is", "are")
+        since = f"{were} added or changed since, and {are} not in the snapshot"
     return (
         f"{plan.path} {now}.\nThe snapshot {plan.snapshot.name} has schema version {plan.snapshot_version} and "
-        f"{plan.snapshot_memories:,} memories; {since}."
+        f"{memories(plan.snapshot_memories)}; {since}."
     )
 
 

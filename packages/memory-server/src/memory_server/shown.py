@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from memory_core.changes import Alike, Kept, Outcome, left_out
+from memory_core.counting import memories
 from memory_core.engine.redaction.finding import marker, redact
 from memory_core.engine.telling import beginning, estimate_tokens
 from memory_core.sessions import Session, SessionSummary
@@ -180,7 +181,7 @@ def _left_out(kept: Session, said: SessionSummary) -> list[str]:
 
 
 def stats_text(stats: Stats) -> str:
-    counted = f"{stats.total_memories} memories, {stats.memories_with_embeddings} of them with a vector"
+    counted = f"{memories(stats.total_memories)}, {stats.memories_with_embeddings} of them with a vector"
     embedding = f"embeddings: {stats.embedding.state}, {stats.embedding.pending} pending"
     said = f"{counted}, {stats.in_trash} in the trash; {embedding}"
     groups = (("type", stats.by_type), ("client", stats.by_client), ("project", stats.by_project))

@@ -7,9 +7,10 @@ from typing import Annotated
 from cyclopts import App, Group, Parameter
 
 from memory_cli.options import Here, flag
-from memory_cli.render import memories, one_line, size, when
+from memory_cli.render import one_line, size, when
 from memory_client.errors import ClientError
 from memory_core.backups import Backup, Backups, BackupState
+from memory_core.counting import memories
 from memory_core.errors import InvalidError, MemoryServiceError, NotFoundError, UnavailableError
 
 backup = App(

@@ -10,6 +10,7 @@ from memory_cli.doctor.findings import Examination, Finding, Level, command, not
 from memory_cli.options import Here, flag
 from memory_cli.session import Session
 from memory_client.sdk import MemoryClient
+from memory_core.counting import counted
 from memory_core.diagnosis import Diagnosis, RepairReport
 from memory_core.errors import ForbiddenError, MemoryServiceError, UnauthorizedError, UnavailableError
 
@@ -155,5 +156,5 @@ def _say(session: Session, found: Examination) -> None:
         session.out.say(f"Repaired: {sentence}")
     session.out.say(shown(found.findings))
     counts = [(found.problems, "problem"), (sum(f.level is Level.WARNING for f in found.findings), "warning")]
-    said = [f"{count} {name}{'' if count == 1 else 's'}" for count, name in counts if count]
+    said = [counted(count, name) for count, name in counts if count]
     session.out.say(f"\n{', '.join(said) or 'Everything works'}")

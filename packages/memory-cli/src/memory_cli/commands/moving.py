@@ -14,8 +14,9 @@ import msgspec
 from cyclopts import Parameter
 
 from memory_cli.options import Here, flag
-from memory_cli.render import memories, one_line
+from memory_cli.render import one_line
 from memory_cli.session import Session
+from memory_core.counting import agreeing, counted, memories
 from memory_core.errors import InvalidError, NotFoundError, UnavailableError
 from memory_core.formats import jsonl, table
 from memory_core.formats.folder import Written, write_markdown
@@ -187,21 +188,24 @@ def export_text(report: ExportReport) -> str:
     if report.files is None:
         return text
     files = report.files
-    return f"{text}: {files.written:,} files written, {files.unchanged:,} unchanged, {files.removed:,} removed"
+    return f"{text}: {counted(files.written, 'file')} written, {files.unchanged:,} unchanged, {files.removed:,} removed"
 
 
 def import_text(report: Moved) -> str:
     """What became of everything, most important first; a line for each thing that was left."""
     if report.dry_run:
-        text = f"Would import {memories(report.imported)}; {report.unchanged:,} are here already"
+        text = f"Would import {memories(report.imported)}; {counted(report.unchanged, 'is', 'are')} here already"
     else:
-        text = f"Imported {memories(report.imported)}; {report.unchanged:,} were here already"
+        text = f"Imported {memories(report.imported)}; {counted(report.unchanged, 'was', 'were')} here already"
     if report.conflicts:
         shown = ", ".join(report.conflicts[:10]) + (", …" if len(report.conflicts) > 10 else "")
-        stay = "stay" if report.dry_run else "stayed"
-        text += f"; {len(report.conflicts):,} differ here and {stay} as they are: {shown}"
+        count = len(report.conflicts)
+        differ, they = counted(count, "differs", "differ"), agreeing(count, "it is", "they are")
+        stay = agreeing(count, "stays", "stay") if report.dry_run else "stayed"
+        text += f"; {differ} here and {stay} as {they}: {shown}"
         if report.in_trash:
-            text += f"; {report.in_trash:,} of these are in the trash, and `restore` brings them back"
+            are, them = agreeing(report.in_trash, "is", "are"), agreeing(report.in_trash, "it", "them")
+            text += f"; {report.in_trash:,} of these {are} in the trash, and `restore` brings {them} back"
     lines = [text]
     if report.redacted:
         what = "would be left out" if report.dry_run else "were left out"

@@ -9,9 +9,10 @@ from memory_cli import project_text
 from memory_cli.commands import verdict
 from memory_cli.options import NO_FILTERS, Filters, Here, Id, Reason, Yes, because, flag
 from memory_cli.output import DeclinedError
-from memory_cli.render import memories, one_line, place
+from memory_cli.render import one_line, place
 from memory_cli.session import Session
 from memory_client.target import working_directory
+from memory_core.counting import memories
 from memory_core.errors import InvalidError
 from memory_core.places import NewPlace
 from memory_core.projects import MoveQuery, MoveReport, NewAlias, ProjectList, ProjectMerge, of_name

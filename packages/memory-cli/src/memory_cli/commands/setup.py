@@ -17,6 +17,7 @@ from memory_cli.setup.files import Change, UndoFolder
 from memory_cli.setup.places import Machine
 from memory_cli.setup.plan import Wiring
 from memory_cli.setup.report import SetupReport, Wired, diff_text, files_done, report_text, trials_text
+from memory_core.counting import counted
 from memory_core.errors import InvalidError, UnauthorizedError, UnavailableError
 from memory_core.files import why_not
 from memory_core.formats.others import claude_code
@@ -189,8 +190,10 @@ async def _imported(machine: Machine, session: Session, *, asks: bool) -> Import
     if not found:
         return None
     if asks and (session.out.as_json or not session.out.can_ask):
-        files = "1 place" if len(found) == 1 else f"{len(found)} places"
-        session.out.note(f"Claude Code has kept memories in {files} on this machine; setup with --import takes them in")
+        places = counted(len(found), "place")
+        session.out.note(
+            f"Claude Code has kept memories in {places} on this machine; setup with --import takes them in"
+        )
         return None
     # What was just written is what counts, not the shell that this runs in.
     settled = Session(serving.as_from_a_desktop(machine, {}), Place(data_dir=session.place.data_dir))

@@ -6,7 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from memory_cli.options import NO_FILTERS, Filters, Here, Reason, because, flag
-from memory_cli.render import embedding_text, memories, purge_text
+from memory_cli.render import embedding_text, purge_text
+from memory_core.counting import counted, memories
 from memory_core.errors import InvalidError, ModelUnavailableError
 from memory_core.memories import Memories, Progress
 from memory_core.types import EmbeddingState, EmbeddingStatus, PurgeQuery
@@ -65,7 +66,8 @@ async def backfill_embeddings(
         return
     done = max(at_first - status.pending, 0)
     session.out.give(
-        status, f"Embedded {memories(done)}; {status.failed:,} failed, {status.pending:,} have no embedding"
+        status,
+        f"Embedded {memories(done)}; {status.failed:,} failed, {counted(status.pending, 'has', 'have')} no embedding",
     )
     if status.failed:
         raise ModelUnavailableError(f"{memories(status.failed)} could not be embedded; the server's log says why")

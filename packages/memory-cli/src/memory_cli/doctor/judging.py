@@ -10,8 +10,9 @@ from pathlib import PurePath
 
 from memory_cli.doctor import typed
 from memory_cli.doctor.findings import Finding, note, ok, problem, warning
-from memory_cli.render import ID_DIGITS, memories, one_line, size, when
+from memory_cli.render import ID_DIGITS, one_line, size, when
 from memory_core.backups import Backup, BackupList, BackupState
+from memory_core.counting import counted, memories
 from memory_core.diagnosis import MENDED, Diagnosis, Flaw, FlawKind, KeptSecrets, StoreState
 from memory_core.key_words import reach
 from memory_core.keys import OwnKey
@@ -208,8 +209,4 @@ def _age(of: timedelta) -> str:
     hours = max(0, int(of / timedelta(hours=1)))
     if hours < 1:
         return "less than an hour"
-    return _units(hours, "hour") if hours < 48 else _units(hours // 24, "day")
-
-
-def _units(count: int, unit: str) -> str:
-    return one_line(f"{count:,} {unit}{'' if count == 1 else 's'}")
+    return counted(hours, "hour") if hours < 48 else counted(hours // 24, "day")

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from memory_cli.render import memories
 from memory_cli.setup.agents import AGENTS
 from memory_cli.setup.files import Change
 from memory_cli.setup.importing import Trial
 from memory_cli.setup.places import Machine
 from memory_cli.setup.plan import Planned
+from memory_core.counting import memories
 from memory_core.types import ImportReport
 
 _UNDO = "`claude-memory setup --undo` puts all files back as they were"

@@ -1,5 +1,6 @@
 """How embedding stands, in the words of `EmbeddingStatus`: what is in use, what is to follow, what is wrong."""
 
+from memory_core.counting import memories
 from memory_core.engine.ports import Store
 from memory_core.engine.succession import Live
 from memory_core.types import EmbeddingState, EmbeddingStatus, NextModel
@@ -45,6 +46,4 @@ def coming(store: Store, wanted: str, arriving: Live | None, unloadable: str | N
 def _about(failed: int) -> str | None:
     if failed == 0:
         return None
-    return (
-        f"{failed} {'memory' if failed == 1 else 'memories'} could not be embedded; the log says why, they are retried"
-    )
+    return f"{memories(failed)} could not be embedded; the log says why, they are retried"

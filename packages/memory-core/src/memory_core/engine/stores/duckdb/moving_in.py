@@ -14,6 +14,7 @@ from typing import Protocol
 import duckdb
 import msgspec
 
+from memory_core.counting import counted
 from memory_core.engine.founding_files import FoundingFile, opened
 from memory_core.engine.ports import EmbeddedEntry, Entry, Vectors
 from memory_core.engine.stores.duckdb import exchange, notes, opening
@@ -48,10 +49,8 @@ def move_in(path: Path, open_new: Callable[[Path], NewStore], entry: Callable[[M
             with opened(path) as file, contextlib.closing(open_new(new)) as store:
                 taken = _fill(store, file, entry, remarks)
                 _require_all(store, file, path)
-                said = (
-                    f"{taken:,} memories were taken over from {path.name} of claude-local-memory-server, "
-                    f"now {kept.name}"
-                )
+                were = counted(taken, "memory was", "memories were")
+                said = f"{were} taken over from {path.name} of claude-local-memory-server, now {kept.name}"
                 store.write_note(notes.MOVED_IN, said)
             report = new.with_suffix(".txt")
             lines = [said, *(remarks or ["Nothing was left out or changed."]), ""]

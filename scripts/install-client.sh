@@ -82,10 +82,17 @@ set_up() {
     scratch=$(mktemp -d)
     # shellcheck disable=SC2064 # the folder of now
     trap "rm -rf '$scratch'" EXIT
+    say "Installing memory-client and claude-memory."
     get_uv "$scratch"
     install_tools "$scratch"
     wire_agents
-    case ":$PATH:" in *":$bin:"*) ;; *) say "$bin is not in PATH: uv tool update-shell puts it there" ;; esac
+    case ":$PATH:" in
+        *":$bin:"*) ;;
+        *)
+            say "$bin is not in PATH. In this shell: export PATH=\"$bin:\$PATH\""
+            say "For the shells to come, if they lack it too: $uv tool update-shell"
+            ;;
+    esac
 }
 
 read_settings() { # what was given, else what was set before
@@ -128,7 +135,9 @@ get_uv() { # SCRATCH: sets uv, the machine's or one of our own
         run cp "$1"/uv/uv-*.data/scripts/uv "$uv"
         run chmod 755 "$uv"
     else
-        run python3 -m venv "$1/tools" || fail "python3 cannot make an environment; install its part venv"
+        python3 -c 'import ensurepip' 2>/dev/null ||
+            fail "python3 lacks its part venv: install it (apt-get install python3-venv), or uv (https://docs.astral.sh/uv/)"
+        run python3 -m venv "$1/tools"
         run "$1/tools/bin/pip" install --quiet --disable-pip-version-check 'uv>=0.9' ||
             fail "uv could not be installed: https://docs.astral.sh/uv/ has other ways; then run this again"
         run cp "$1/tools/bin/uv" "$uv"

@@ -281,9 +281,13 @@ tell() { # the key of before
     fi
     cat <<TEXT
 
-On each machine with an agent, with a name of its own in place of laptop:
+On each laptop, in a clone of its own; it asks for the key:
 
-  claude-memory setup claude-code --server $server --client-id laptop   # which asks for the key
+  scripts/install-client.sh --from-source --server $server
+
+or, where claude-memory is installed already, with a name of the machine's own in place of laptop:
+
+  claude-memory setup claude-code --server $server --client-id laptop
 
 or, with nothing installed there:
 

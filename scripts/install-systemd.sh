@@ -119,6 +119,7 @@ check_machine() {
 }
 
 set_up() {
+    [ -z "$service$print" ] || check_port
     make_account
     if installed; then
         [ -z "$version" ] || [ "$version" = "$(installed_version)" ] ||

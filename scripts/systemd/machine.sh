@@ -69,6 +69,15 @@ confirm() { # QUESTION: no without a terminal to ask on, unless --yes
 package() { # COMMAND PACKAGE: have the command, from the system's packages if it is missing
     command -v "$1" >/dev/null && return
     command -v apt-get >/dev/null || fail "$1 is missing, and so is apt-get to install it with"
+    say "Installing $2 with apt." >&2
     run apt-get update >/dev/null || true # a fresh container has no list of packages; an old list may still do
-    run apt-get install --yes --no-install-recommends "$2" >&2 || fail "$2 could not be installed; the lines above say why"
+    run quietly env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "$2" >&2 ||
+        fail "$2 could not be installed; the lines above say why"
+}
+
+quietly() { # COMMAND...: what it says is shown only if it fails
+    local said code=0
+    said=$("$@" 2>&1 </dev/null) || code=$?
+    [ "$code" = 0 ] || printf '%s\n' "$said" >&2
+    return "$code"
 }

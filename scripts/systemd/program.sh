@@ -18,6 +18,7 @@ new_program() { # installs it beside the one in use, and prints its folder
     (
         umask 022
         get_uv
+        say "Installing the program in $folder; this takes up to some minutes."
         run mkdir -p "$app/versions"
         fill_program "$folder" || { run rm -rf "$folder"; fail "the program could not be installed; the lines above say why"; }
     ) >&2
@@ -116,6 +117,7 @@ get_uv() { # sets uv: the machine's, or one of our own, out of --wheels or from 
         run install -D -m 0755 "$scratch"/uv-*.data/scripts/uv "$uv"
     else
         python3 -c 'import ensurepip' 2>/dev/null || package pyvenv python3-venv
+        say "Bringing uv, which installs the rest."
         run python3 -m venv "$scratch/tools"
         run "$scratch/tools/bin/pip" install --quiet --disable-pip-version-check 'uv>=0.9' ||
             fail "uv could not be installed; see https://docs.astral.sh/uv/ for other ways, and run this again"

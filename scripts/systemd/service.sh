@@ -22,6 +22,19 @@ OnCalendar=
 OnCalendar=*-*-* $backup_time:00"
     fi
     if [ -n "$changed$print" ]; then run systemctl daemon-reload; fi
+    # Now, not after the start: if that fails, the next run finds the timer there, and could not tell it from one that
+    # was turned off.
+    if [ -n "${first_timer:-}" ] && [ "$backup_time" != off ]; then run systemctl enable --quiet "$name-backup.timer"; fi
+}
+
+check_port() { # before anything is changed: the service that is to listen there would not start
+    local on at
+    on=$(setting MEMORY_HOST "$host") at=$(setting MEMORY_PORT "$port")
+    case $on in '' | 0.0.0.0) on=127.0.0.1 ;; '::' | '[::]') on=::1 ;; esac
+    if [ "$(systemctl show --property=MainPID --value "$name.service")" != 0 ] && [ "$at" = "$(setting MEMORY_PORT)" ]; then return; fi
+    if (exec 3<>"/dev/tcp/${on//[][]/}/${at:-8420}") 2>/dev/null; then
+        fail "port ${at:-8420} is in use on this machine; stop what has it, or choose another with --port"
+    fi
 }
 
 write_folders() { # which folders outside of the usual one the service may write to; "-": also while a disk is away
@@ -55,12 +68,11 @@ start_service() { # and wait until it is ready; fails if it does not get so
         run systemctl restart "$name.service" 2>/dev/null || with_fewer_namespaces || return 1
     fi
     [ -n "$print" ] || healthy || return 1
-    if [ "$backup_time" = off ]; then
-        run systemctl disable --quiet --now "$name-backup.timer"
-    elif [ -n "$backup_time${first_timer:-}" ]; then
-        run systemctl enable --quiet "$name-backup.timer"
-        run systemctl restart "$name-backup.timer"
-    fi
+    case $backup_time in
+        off) run systemctl disable --quiet --now "$name-backup.timer" ;;
+        '') if [ -n "$print" ] || systemctl is-enabled --quiet "$name-backup.timer"; then run systemctl start "$name-backup.timer"; fi ;;
+        *) run systemctl enable --quiet "$name-backup.timer" && run systemctl restart "$name-backup.timer" ;;
+    esac
 }
 
 with_fewer_namespaces() { # a container that refuses namespaces shows by the status that systemd gives the start
@@ -112,8 +124,12 @@ fail_to_start() {
 }
 
 explain_failure() {
+    local start
+    start=$(systemctl show --property=InvocationID --value "$name.service")
     echo "install-systemd.sh: the service does not get ready; its last lines:" >&2
-    journalctl --unit "$name.service" --lines 15 --no-pager --quiet --output cat >&2 || true
+    # Those of this start alone: what the one before said, before it was stopped, explains nothing.
+    SYSTEMD_COLORS=0 journalctl "_SYSTEMD_INVOCATION_ID=$start" + "INVOCATION_ID=$start" --lines 15 --no-pager --quiet \
+        --output cat >&2 || true
 }
 
 say_how_to_connect() {
@@ -135,8 +151,10 @@ say_how_to_connect() {
         say "Its key is the one from before, kept in $key_file"
     fi
     say
-    say "On each laptop, with memory-client and claude-memory installed (scripts/install-client.sh):"
-    say "  claude-memory setup claude-code --server $url   # which asks for the key; codex, cursor, … likewise"
+    say "On each laptop, in a clone of its own; it asks for the key:"
+    say "  scripts/install-client.sh --from-source --server $url"
+    say "or, where claude-memory is installed already:"
+    say "  claude-memory setup claude-code --server $url   # codex, cursor, … likewise"
     say "  export MEMORY_SERVER=$url MEMORY_API_KEY=$shown"
     say
     say "Here: claude-memory-admin stats; systemctl status $name; journalctl -u $name"

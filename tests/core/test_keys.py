@@ -73,3 +73,14 @@ def test_an_issued_key_is_shown_with_the_lines_for_its_client() -> None:
 
     assert shown.startswith("The key ci: read, project shop, client ci, at most 5,000 bytes, works\n\n  cmk_x\n\n")
     assert "  export MEMORY_SERVER=http://memory.lan:8420 MEMORY_API_KEY=cmk_x MEMORY_CLIENT_ID=ci\n" in shown
+    assert "in place of" not in shown
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_key_that_is_made_on_the_server_s_machine_says_that_its_address_is_good_there_alone(host: str) -> None:
+    """Else the lines, pasted on a laptop, lead to the laptop."""
+    key = IssuedKey(name="laptop", scope=KeyScope.WRITE, projects=None, client_id=None, created_at=NOW, key="cmk_x")
+
+    shown = key_words.issued(key, f"http://{host}:8420", NOW, UTC)
+
+    assert f"with this one's address in place of {host.strip('[]')}:" in shown

@@ -176,6 +176,25 @@ check_from_source() {
     holds "and answers" "$(admin status 2>&1)" "$port"
 }
 
+check_failed_starts() { # on a machine where nothing is installed
+    guest sh -c 'python3 -m http.server 8420 >/dev/null 2>&1 & echo $! >/run/other'
+    within 20 guest python3 -c 'import socket; socket.create_connection(("127.0.0.1", 8420))' || true
+    script --wheels /srv/wheels
+    ok "a port in use is an error" "$code" 1
+    holds "which names it" "$said" "port 8420 is in use"
+    ok "before anything is installed" "$(guest test -e "/opt/$unit" || echo nothing)" nothing
+    guest sh -c 'kill "$(cat /run/other)"'
+    guest mkdir -p "$etc"
+    guest sh -c "printf 'MEMORY_HOST=0.0.0.0\nMEMORY_PORT=8420\nMEMORY_BACKUP_KEEP=nonsense\n' >$etc/env"
+    script --wheels /srv/wheels
+    ok "a first start that fails is an error" "$code" 1
+    guest sed -i /nonsense/d "$etc/env"
+    script
+    ok "the next run repairs it" "$code" 0
+    ok "with the nightly backup" "$(guest systemctl is-active "$unit-backup.timer")" active
+    script --uninstall --purge --yes
+}
+
 check_uninstall() {
     local before
     before=$(key)

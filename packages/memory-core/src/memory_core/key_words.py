@@ -4,10 +4,13 @@ them.
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
+from urllib.parse import urlsplit
 
 from memory_core.counting import memories
 from memory_core.key_text import client_lines
 from memory_core.keys import IssuedKey, Key, KeyScope, OwnKey
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def reach(key: Key | OwnKey) -> str:
@@ -48,9 +51,12 @@ def row(key: Key, now: datetime, zone: tzinfo | None = None) -> tuple[str, str, 
 def issued(key: IssuedKey, url: str, now: datetime, zone: tzinfo | None = None) -> str:
     """The only text that ever shows a key. `url` is where its holder finds the server."""
     lines = "\n".join(f"  {line}" for line in client_lines(url, key.key, key.client_id).splitlines())
+    # An admin on the server's machine, or in its container, would else send others to themselves.
+    host = urlsplit(url).hostname
+    elsewhere = f"; on another than this, with this one's address in place of {host}" if host in _LOOPBACK else ""
     return (
         f"The key {key.name}: {reach(key)}, {standing(key, now, zone)}\n\n  {key.key}\n\n"
-        f"It is shown this once. On the machine that is to use it, one of these:\n\n{lines}"
+        f"It is shown this once. On the machine that is to use it, one of these{elsewhere}:\n\n{lines}"
     )
 
 

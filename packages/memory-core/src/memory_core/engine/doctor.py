@@ -5,7 +5,6 @@ a store, and how it is mended, the store knows.
 """
 
 import asyncio
-import contextvars
 import functools
 import logging
 import threading
@@ -25,6 +24,7 @@ from memory_core.engine.ports import Entry, Store
 from memory_core.engine.redaction.vetting import Vetting
 from memory_core.engine.repeats import text_digest
 from memory_core.engine.reranking import Reranking
+from memory_core.engine.threads import submitted
 from memory_core.errors import InternalError, UnavailableError
 from memory_core.types import Memory, SecretPolicy
 
@@ -155,11 +155,7 @@ class StoreDoctor:
         return self._ward.store
 
     async def _alone(self, function: Callable[[], T]) -> T:
-        try:
-            future = self._thread.submit(contextvars.copy_context().run, function)
-        except RuntimeError as closed:
-            raise UnavailableError("the memory service is stopping; try again in a moment") from closed
-        return await asyncio.wrap_future(future)
+        return await asyncio.wrap_future(submitted(self._thread, function))
 
     def _require_going_on(self) -> None:
         if self._stopping.is_set():

@@ -5,10 +5,9 @@ Whatever the caller's context holds, such as the name of a request for the log, 
 """
 
 import asyncio
-import contextvars
 import functools
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
@@ -54,9 +53,13 @@ class Threads:
         self._watcher.shutdown()
 
 
-async def _in(threads: Executor, function: Callable[[], T]) -> T:
+def submitted(threads: Executor, function: Callable[[], T]) -> Future[T]:
+    """With what the caller's context holds. Raises UnavailableError once `threads` are shut down."""
     try:
-        future = threads.submit(contextvars.copy_context().run, function)
+        return threads.submit(copy_context().run, function)
     except RuntimeError as closed:
         raise UnavailableError("the memory service is stopping; try again in a moment") from closed
-    return await asyncio.wrap_future(future)
+
+
+async def _in(threads: Executor, function: Callable[[], T]) -> T:
+    return await asyncio.wrap_future(submitted(threads, function))

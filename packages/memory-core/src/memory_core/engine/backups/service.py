@@ -1,7 +1,6 @@
 """`Backups` of a store that is in use: in a thread of its own, so that neither reads nor writes wait for it."""
 
 import asyncio
-import contextvars
 import functools
 import threading
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import TypeVar
 from memory_core.backups import Backup, BackupList
 from memory_core.engine.backups.keeping import Keeper
 from memory_core.engine.backups.ports import BacksUp
+from memory_core.engine.threads import submitted
 from memory_core.errors import ConflictError, UnavailableError
 
 T = TypeVar("T")
@@ -48,12 +48,11 @@ class BackupService:
         """A second one is refused at once: it would wait for minutes."""
         if not self._busy.acquire(blocking=False):
             raise ConflictError("a backup is being made or verified already; try again when it is done")
-
         try:
-            future = self._thread.submit(contextvars.copy_context().run, function)
-        except RuntimeError as closed:
+            future = submitted(self._thread, function)
+        except UnavailableError:
             self._busy.release()
-            raise UnavailableError("the memory service is stopping; try again in a moment") from closed
+            raise
         # Also where the caller left before it had begun, and before the caller is told.
         future.add_done_callback(lambda _: self._busy.release())
         return await asyncio.wrap_future(future)

@@ -5,7 +5,6 @@ meant. What cannot be read is answered with a sentence that mends the call.
 """
 
 import re
-import typing
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,7 +17,7 @@ from memory_core import checks
 from memory_core.errors import InvalidError
 from memory_core.moments import coming, moment
 from memory_core.types import MemoryType, SearchMode
-from memory_server.decoding import is_list, to_struct
+from memory_server.decoding import lists_of, to_struct
 
 LEAST_TOKENS, MOST_TOKENS = 100, 20_000
 SEARCH_TOKENS, WHOLE_TOKENS = 2_000, 8_000
@@ -120,7 +119,7 @@ class SessionArguments(Arguments, frozen=True, kw_only=True):
 
 def read_arguments(sent: Mapping[str, Any], kind: type[StructT]) -> StructT:
     """Raises InvalidError. A list may come as its JSON, as some models write it."""
-    lists = {name for name, hint in typing.get_type_hints(kind).items() if is_list(hint)}
+    lists = lists_of(kind)
     given = {name: _list(value) if name in lists else value for name, value in sent.items() if value is not None}
     return to_struct(given, kind)
 

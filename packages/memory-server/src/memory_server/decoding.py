@@ -4,6 +4,7 @@ Shared by REST and the MCP tools, so that both say the same.
 """
 
 import difflib
+import functools
 import re
 import types
 import typing
@@ -15,9 +16,9 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
-from memory_core.errors import InvalidError
+from memory_core.errors import InvalidError, TooLargeError
 from memory_core.files import why_not
-from memory_server.problems import HttpError, malformed, unsupported_media
+from memory_server.problems import malformed, unsupported_media
 
 StructT = TypeVar("StructT", bound=msgspec.Struct)
 
@@ -37,8 +38,7 @@ _WORDS = {
 
 async def read_struct(request: Request, kind: type[StructT], *, max_bytes: int) -> StructT:
     """The JSON body as `kind`: 415 for another type, 413 for too much, 400 for no JSON, 422 for what does not fit."""
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media != "application/json":
+    if media_type(request) != "application/json":
         # This also keeps out forms of foreign pages, which browsers send without asking.
         raise unsupported_media("application/json")
     body = await read_body(request, max_bytes=max_bytes)
@@ -49,6 +49,11 @@ async def read_struct(request: Request, kind: type[StructT], *, max_bytes: int) 
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why = "it is nested too deep" if isinstance(error, RecursionError) else why_not(error)
         raise malformed(f"the body is not JSON: {why}") from error
+
+
+def media_type(request: Request) -> str:
+    """What the caller says the body is, without parameters such as a charset; empty where it says nothing."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def read_body(request: Request, *, max_bytes: int) -> bytes:
@@ -68,16 +73,16 @@ def refuse_declared(request: Request, *, max_bytes: int) -> None:
         raise too_large(max_bytes)
 
 
-def too_large(max_bytes: int) -> HttpError:
-    return HttpError(413, "too-large", "Too large", f"at most {max_bytes:,} bytes fit in one request")
+def too_large(max_bytes: int) -> TooLargeError:
+    return TooLargeError(f"at most {max_bytes:,} bytes fit in one request")
 
 
 def read_query(request: Request, kind: type[StructT]) -> StructT:
     """The query parameters as `kind`. An empty one means null; lists are repeated parameters."""
-    hints = typing.get_type_hints(kind)
+    lists = lists_of(kind)
     given: dict[str, Any] = {}
     for name, value in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True):
-        if is_list(hints.get(name)):
+        if name in lists:
             given.setdefault(name, []).append(value)
         elif name in given:
             raise InvalidError(f"{name[:60]} is given more than once")
@@ -92,8 +97,14 @@ def _noted(request: Request, asked: StructT) -> StructT:
     return asked
 
 
-def is_list(hint: object) -> bool:
-    """A tuple, or a tuple or null."""
+@functools.cache
+def lists_of(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields of `kind` that are a tuple, or a tuple or null. Kept: it takes longer than the reading itself."""
+    hints = typing.get_type_hints(kind)
+    return frozenset(name for name, hint in hints.items() if _is_list(hint))
+
+
+def _is_list(hint: object) -> bool:
     return any(typing.get_origin(part) is tuple for part in (hint, *typing.get_args(hint)))
 
 

@@ -61,7 +61,7 @@ from memory_core.types import (
 from memory_server import uploads
 from memory_server.access import Level, Principal
 from memory_server.auth import Claims, caller_of
-from memory_server.decoding import read_query, read_struct, refuse_declared, too_large
+from memory_server.decoding import media_type, read_query, read_struct, refuse_declared, too_large
 from memory_server.problems import unsupported_media
 from memory_server.settings import ServerSettings
 
@@ -295,7 +295,7 @@ class Rest:
         return TemporaryFile(path, query.format, headers={"x-memory-count": str(count)})
 
     async def import_(self, request: Request) -> Response:
-        media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        media = media_type(request)
         if media not in (*MEDIA.values(), *_ALSO_TAKEN):
             raise unsupported_media(" or ".join(MEDIA.values()))
         query = read_query(request, Upload)

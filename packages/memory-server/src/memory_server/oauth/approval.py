@@ -21,7 +21,7 @@ from memory_core.keys import KeyScope, NewKey
 from memory_server.access import Keyring, Level, Principal
 from memory_server.audit import Action, Actor, Auditor, facts
 from memory_server.auth import address_of, digest
-from memory_server.decoding import read_body
+from memory_server.decoding import media_type, read_body
 from memory_server.limits import Kind, Limits
 from memory_server.oauth.asking import Asked, fields_of, read_asked
 from memory_server.oauth.clients import Clients
@@ -93,7 +93,7 @@ class Approval:
 
     async def answer(self, request: Request) -> Response:
         """To the client with a code or a no; else the page again, with what is wrong."""
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        if media_type(request) != FORM:
             raise unsupported_media(FORM)
         try:
             form = fields_of((await read_body(request, max_bytes=MAX_FORM_BYTES)).decode("latin-1"))

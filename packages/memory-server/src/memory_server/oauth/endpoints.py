@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from memory_core.keys import KeyScope
-from memory_server.decoding import read_body
+from memory_server.decoding import media_type, read_body
 from memory_server.oauth.approval import FORM
 from memory_server.oauth.asking import SCOPES, fields_of, scope_text
 from memory_server.oauth.clients import Clients
@@ -120,7 +120,7 @@ class Endpoints:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+    if media_type(request) != FORM:
         raise OAuthError("invalid_request", f"send {FORM}")
     return fields_of((await read_body(request, max_bytes=MAX_BODY_BYTES)).decode("latin-1"))
 

@@ -18,9 +18,9 @@ from memory_core.backups import Backup, BackupList, BackupState, Restored
 from memory_core.counting import memories
 from memory_core.errors import MemoryServiceError, NotFoundError, UnavailableError
 from memory_core.settings import Option, load_settings
-from memory_server.actions import action_parser, as_json
+from memory_server.actions import action_parser, as_json, data_folder
 from memory_server.process import hold
-from memory_server.settings import BACKUP_KEEP, LOCAL_DATA_DIR, SYSTEM_DATA_DIR
+from memory_server.settings import BACKUP_KEEP, SYSTEM_DATA_DIR
 
 if TYPE_CHECKING:
     from memory_core.engine.backups.keeping import Keeper
@@ -83,10 +83,8 @@ def _options(flags: Mapping[str, Any], environ: Mapping[str, str]) -> "EngineOpt
     from memory_core.engine.compose import EngineOptions  # heavy: the server's own start comes later to it
     from memory_server.companions import companions
 
-    named = flags.get("data_dir") or environ.get("MEMORY_DATA_DIR")
-    data_dir = LOCAL_DATA_DIR if flags.get("local") and not named else settings.data_dir
     return EngineOptions(
-        data_dir=data_dir.expanduser().absolute(),
+        data_dir=data_folder(settings.data_dir, flags, environ),
         store=settings.store,
         memory_limit=settings.memory_limit,
         backup_dir=settings.backup_dir,

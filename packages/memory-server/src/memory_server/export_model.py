@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
 from memory_core.settings import Option, add_flags, load_settings
+from memory_server.actions import as_json
 from memory_server.settings import LOCAL_DATA_DIR
 
 if TYPE_CHECKING:
@@ -74,8 +74,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
             threads=settings.threads or os.cpu_count() or 1,
         ),
     )
-    as_json = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
-    sys.stdout.write(f"{as_json if flags['json'] else _table(report)}\n")
+    sys.stdout.write(f"{as_json(report) if flags['json'] else _table(report)}\n")
 
 
 def _table(report: "ExportReport") -> str:

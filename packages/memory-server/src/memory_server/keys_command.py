@@ -18,8 +18,8 @@ from memory_core import key_words
 from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, Rotation
 from memory_core.moments import coming, span
 from memory_core.settings import Option, load_settings
-from memory_server.actions import action_parser, as_json
-from memory_server.settings import LOCAL_DATA_DIR, SYSTEM_DATA_DIR
+from memory_server.actions import action_parser, as_json, data_folder
+from memory_server.settings import SYSTEM_DATA_DIR
 
 if TYPE_CHECKING:
     from memory_server.key_store import KeyStore
@@ -65,9 +65,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     from memory_server.key_store import KeyStore  # and with it SQLite, of which other commands have no use
 
     settings = load_settings(KeySettings, environ, flags)
-    named = flags.get("data_dir") or environ.get("MEMORY_DATA_DIR")
-    data_dir = LOCAL_DATA_DIR if flags.get("local") and not named else settings.data_dir
-    result = _ACTIONS[flags["action"]](KeyStore(data_dir.expanduser().absolute()), flags)
+    result = _ACTIONS[flags["action"]](KeyStore(data_folder(settings.data_dir, flags, environ)), flags)
     if flags.get("json"):
         sys.stdout.write(f"{as_json(result)}\n")
     else:

@@ -15,8 +15,9 @@ from msgspec import Struct
 from memory_core.counting import agreeing, counted, memories
 from memory_core.errors import InvalidError
 from memory_core.settings import Option, add_flags, load_settings
+from memory_server.actions import data_folder
 from memory_server.process import hold
-from memory_server.settings import LOCAL_DATA_DIR, SYSTEM_DATA_DIR
+from memory_server.settings import SYSTEM_DATA_DIR
 
 if TYPE_CHECKING:
     from memory_core.engine.stores.duckdb.rollback import Done, Plan
@@ -51,8 +52,7 @@ def run(flags: Mapping[str, Any], environ: Mapping[str, str]) -> None:
     """Raises MemoryServiceError."""
     os.umask(0o077)
     settings = load_settings(RollbackSettings, environ, flags)
-    named = flags.get("data_dir") or environ.get("MEMORY_DATA_DIR")
-    data_dir = (LOCAL_DATA_DIR if flags.get("local") and not named else settings.data_dir).expanduser().absolute()
+    data_dir = data_folder(settings.data_dir, flags, environ)
     word, _, location = settings.store.partition(":")
     if word != "duckdb":
         raise InvalidError(f"rollback knows stores of DuckDB; MEMORY_STORE is {settings.store!r}")

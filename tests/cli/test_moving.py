@@ -46,6 +46,9 @@ def test_what_another_system_kept_comes_in_once_and_can_be_undone(own: Machine, 
     again = own.run("--json", "import", path, "--from", name).json
     assert (again["imported"], again["unchanged"], again["conflicts"]) == (0, taken["imported"], [])
 
+    unnamed = own.run("undo")
+    assert (unnamed.code, unnamed.out) == (3, ""), "an import is undone by its name alone"
+    assert "an import is named to be undone" in unnamed.err
     undone = own.run("undo", taken["batch_id"])
     assert undone.code == 0, undone.err
     assert own.run("--json", "list", "--global", "--superseded").json["memories"] == []

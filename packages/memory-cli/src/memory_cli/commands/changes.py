@@ -24,7 +24,8 @@ async def history(memory_id: Id, /, *, session: Here) -> None:
 
 async def undo(
     target: Annotated[
-        str | None, Parameter(help="The id of a memory or of a batch; without it, this machine's last change.")
+        str | None,
+        Parameter(help="The id of a memory or of a batch; without it, this machine's last change that is no import."),
     ] = None,
     /,
     *,

@@ -43,11 +43,11 @@ def undo_batch(tx: Transaction, batch_id: str, by: By, now: datetime) -> UndoRep
 
 
 def undo_last(tx: Transaction, by: By, now: datetime) -> UndoReport:
-    """All of the last thing that this client did."""
+    """All of the last thing that this client did, imports left out: thousands of memories at once are to be named."""
     client = by.client_id or "this client"
     last = tx.last_changed_by(by.client_id)
     if last is None:
-        raise NotFoundError(f"{client} has changed nothing that could be undone")
+        raise NotFoundError(f"{client} has changed nothing that could be undone; an import is named to be undone")
     memory_id, is_latest = last
     if not is_latest:
         raise NotFoundError(

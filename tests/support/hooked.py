@@ -16,11 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from memory_client import __version__
+from support.answering import Answer, answering
 from support.bridges import machine
 
 SCRIPT = Path(sys.executable).with_name("memory-client")
@@ -54,7 +54,7 @@ class SessionServer:
     pause_s: float = 0.0
     instance: str = "0a1b2c"
     losing: int = 0  # of so many writes to come, the answer is lost
-    answer: tuple[int, dict[str, str], bytes] | None = None  # instead of any of its own
+    answer: Answer | None = None  # instead of any of its own
     asked: list[Asked] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
     release: threading.Event = field(default_factory=threading.Event)  # what hangs goes on
@@ -77,7 +77,7 @@ class SessionServer:
         state = {"pid": os.getpid(), "port": self.port, "token": self.key or "t", "version": __version__}
         Path(data_dir, "server.json").write_text(json.dumps({**state, "instance": self.instance, "started_at": ""}))
 
-    def respond(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes] | None:
+    def respond(self, _: str, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
         """None: the connection is cut."""
         if path == "/health":
             return 200, {"X-Memory-Instance": self.instance}, b"{}"
@@ -98,7 +98,7 @@ class SessionServer:
             return 200, kind, json.dumps({"session_id": path.split("/")[2], "text": self.text, "tokens": 20}).encode()
         return self._once(path, headers["idempotency-key"], json.loads(body))
 
-    def _once(self, path: str, key: str, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes] | None:
+    def _once(self, path: str, key: str, body: dict[str, Any]) -> Answer | None:
         with self._lock:
             if key not in self._answers:
                 self._answers[key] = b'{"session_id": "s"}'
@@ -113,47 +113,11 @@ class SessionServer:
 def session_server(port: int = 0, *, of: SessionServer | None = None, **settings: Any) -> Iterator[SessionServer]:
     """A running one; `of` goes on with what that one has done."""
     found = of or SessionServer(**settings)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = found.respond(self.path, headers, body)
-            if answer is None:
-                self.close_connection = True
-                return
-            with contextlib.suppress(OSError):  # who asked has given up
-                self.send_response(answer[0])
-                for name, value in answer[1].items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer[2])))
-                self.end_headers()
-                self.wfile.write(answer[2])
-
-        do_GET = do_POST  # noqa: N815 - the library's name
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 64
-
-        def handle_error(self, *_: object) -> None:
-            pass  # a client that has left
-
-    with Server(("127.0.0.1", port), Handler) as server:
-        found.port = server.server_port
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
+    with answering(found.respond, port) as found.port:
         try:
             yield found
         finally:
             found.release.set()
-            server.shutdown()
-            thread.join()
 
 
 def start_hook(environ: Mapping[str, str], *arguments: str, cwd: Path | None = None) -> "subprocess.Popen[bytes]":

@@ -13,11 +13,11 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import msgspec
 
+from support.answering import Answer, answering
 from support.samples import a_memory
 
 READS = {"annotations": {"readOnlyHint": True}, "inputSchema": {"type": "object"}}
@@ -29,7 +29,6 @@ TOOLS = [
     {"name": "memory_delete", **WRITES},
     {"name": "memory_undescribed", "inputSchema": {"type": "object"}},
 ]
-Answer = tuple[int, dict[str, str], bytes]
 Fault = Callable[[str], Answer | None]
 
 
@@ -140,38 +139,5 @@ def _json(document: dict[str, Any]) -> Answer:
 def ledger(port: int = 0, *, key: str | None = None, of: Ledger | None = None) -> Iterator[tuple[Ledger, str]]:
     """A running one, and its URL; `of` goes on with what that one has done."""
     found = of or Ledger(key)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = found.answer(self.command, self.path, headers, body)
-            if answer is None:
-                self.close_connection = True
-                return
-            self.send_response(answer[0])
-            for name, value in answer[1].items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer[2])))
-            self.end_headers()
-            self.wfile.write(answer[2])
-
-        do_GET = do_PATCH = do_DELETE = do_POST  # noqa: N815 - the library's names
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-        request_queue_size = 64
-
-    with Server(("127.0.0.1", port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        try:
-            yield found, f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(found.answer, port) as bound:
+        yield found, f"http://127.0.0.1:{bound}"

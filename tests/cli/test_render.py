@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memory_cli import render
+from memory_cli import change_words, render, store_words
 from memory_core.types import EmbeddingState, EmbeddingStatus, PurgeReport, RerankerState, RerankerStatus, Stats
 from support.samples import AT, a_memory
 
@@ -87,7 +87,7 @@ def test_stats_name_their_scope_and_sort_by_count() -> None:
         storage_bytes=1_234_567,
     )
 
-    assert render.stats_text(stats, scope="project shop").splitlines() == [
+    assert store_words.stats_text(stats, scope="project shop").splitlines() == [
         "Project shop",
         "",
         "memories         1,204",
@@ -105,7 +105,7 @@ def test_stats_name_their_scope_and_sort_by_count() -> None:
 def test_a_model_that_cannot_be_had_is_shown_with_the_reason() -> None:
     status = EmbeddingStatus(state=EmbeddingState.UNAVAILABLE, detail="no model file; install one")
 
-    assert render.embedding_text(status) == "not available; no model file; install one"
+    assert store_words.embedding_text(status) == "not available; no model file; install one"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_model_that_cannot_be_had_is_shown_with_the_reason() -> None:
     ],
 )
 def test_a_reranker_is_shown_where_one_was_asked_for(status: RerankerStatus | None, said: str) -> None:
-    assert render.reranker_text(status) == said
+    assert store_words.reranker_text(status) == said
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_reranker_is_shown_where_one_was_asked_for(status: RerankerStatus | No
     ],
 )
 def test_a_purge_says_what_it_did(report: PurgeReport, said: str) -> None:
-    assert render.purge_text(report).startswith(said)
+    assert change_words.purge_text(report).startswith(said)
 
 
 @pytest.mark.parametrize(

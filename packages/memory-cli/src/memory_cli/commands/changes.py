@@ -5,9 +5,10 @@ from typing import Annotated
 from cyclopts import App, Group, Parameter
 from msgspec import UNSET
 
+from memory_cli.change_words import history_text, review_text, trash_text, undo_text
 from memory_cli.commands import keeping
 from memory_cli.options import Global, Here, Id, Limit, Reason, because, flag
-from memory_cli.render import history_text, memory_in_full, review_text, short_id, trash_text, undo_text
+from memory_cli.render import memory_in_full, short_id
 from memory_core.changes import Action, Decision, ReviewQuery, Settled, Settlement, TrashQuery, UndoRequest
 from memory_core.types import ListQuery
 

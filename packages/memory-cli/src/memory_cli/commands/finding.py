@@ -21,9 +21,10 @@ from memory_cli.options import (
 )
 from memory_cli.output import Output
 from memory_cli.patience import found_in_time
-from memory_cli.render import memory_in_full, stats_text, visible
+from memory_cli.render import memory_in_full, visible
 from memory_cli.session import Session
 from memory_cli.session_words import chosen_text, told_text
+from memory_cli.store_words import stats_text
 from memory_core.errors import InvalidError
 from memory_core.types import ContextQuery, ListQuery, Scope, SearchMode, SearchQuery, SearchResult
 

@@ -8,7 +8,7 @@ from cyclopts import App, Group, Parameter
 
 from memory_cli import handover
 from memory_cli.options import Here, flag
-from memory_cli.render import embedding_text, model_in_full, models_text
+from memory_cli.store_words import embedding_text, model_in_full, models_text
 from memory_core.counting import memories
 from memory_core.errors import ModelUnavailableError, NotFoundError
 from memory_core.memories import Memories, Progress

@@ -9,8 +9,9 @@ from cyclopts import Parameter
 from memory_cli import handover
 from memory_cli.commands.outbox import counts, counts_text
 from memory_cli.options import Here
-from memory_cli.render import embedding_text, reranker_text, table
+from memory_cli.render import table
 from memory_cli.session import Session
+from memory_cli.store_words import embedding_text, reranker_text
 from memory_client import __version__
 from memory_client.errors import ClientError
 from memory_core.errors import InvalidError, MemoryServiceError, NotFoundError, UnavailableError

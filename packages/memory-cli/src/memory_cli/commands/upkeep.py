@@ -5,8 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from memory_cli.change_words import purge_text
 from memory_cli.options import NO_FILTERS, Filters, Here, Reason, because, flag
-from memory_cli.render import embedding_text, purge_text
+from memory_cli.store_words import embedding_text
 from memory_core.counting import counted, memories
 from memory_core.errors import InvalidError, ModelUnavailableError
 from memory_core.memories import Memories, Progress

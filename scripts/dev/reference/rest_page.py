@@ -7,7 +7,7 @@ from typing import Any
 
 from memory_core.engine.compose import EngineOptions, open_engine
 from memory_core.errors import MemoryServiceError
-from memory_server import decoding, problems
+from memory_server import problems
 from memory_server.app import create_app
 from memory_server.companions import companions
 from memory_server.settings import ServerSettings
@@ -183,7 +183,6 @@ def _codes() -> str:
         problems.misdirected(""),
         problems.method_not_allowed("", ""),
         problems.no_route(),
-        decoding.too_large(0),
     ]
     found = {*ours, *((one.problem.code, one.problem.status, one.problem.title) for one in of_http)}
     rows = [

@@ -26,23 +26,23 @@ def query_of(row: Row, asked: ContextRequest, told: Sequence[str]) -> ContextQue
 
     On resume a memory that was told and has changed since is news.
     """
-    line = telling.estimate_tokens(first_line(row, row.session_id))
+    line = telling.estimate_tokens(introduction(row, row.session_id))
     budget = asked.max_tokens or BUDGETS[asked.occasion]
     own = () if row.memory_id is None else (row.memory_id,)
     return ContextQuery(
         project_id=row.project_id,
-        max_tokens=max(MIN_TOKENS, budget - (line if has_first_line(asked.occasion) else 0)),
+        max_tokens=max(MIN_TOKENS, budget - (line if is_introduced(asked.occasion) else 0)),
         exclude=(*own, *told)[:MAX_EXCLUDED],
         changed_after=row.told_at if asked.occasion is Occasion.RESUME else None,
         query=asked.prompt if asked.occasion is Occasion.PROMPT else None,
     )
 
 
-def has_first_line(occasion: Occasion) -> bool:
+def is_introduced(occasion: Occasion) -> bool:
     return occasion in GOES_ON
 
 
-def first_line(row: Row, name: str) -> str:
+def introduction(row: Row, name: str) -> str:
     """A fact, by which an agent can name its session."""
     project = f", project {telling.name(row.project_id)}" if row.project_id else ""
     return f"claude-memory session {telling.name(name)}{project}."

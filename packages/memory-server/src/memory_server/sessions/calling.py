@@ -33,8 +33,8 @@ from memory_server.sessions.asking import (
     EVERYTHING,
     GOES_ON,
     SHORT_ID,
-    first_line,
-    has_first_line,
+    introduction,
+    is_introduced,
     query_of,
     shown_of,
 )
@@ -81,8 +81,8 @@ class CallerSessions(Reaching):
             text = news or ""
             if context.has_context:
                 text = "\n".join(filter(None, (text, context.summary)))
-                if has_first_line(asked.occasion):
-                    text = f"{first_line(row, await self._short(session_id))}\n{text}"
+                if is_introduced(asked.occasion):
+                    text = f"{introduction(row, await self._short(session_id))}\n{text}"
         return SessionContext(
             session_id=session_id, project_id=row.project_id, text=text, tokens=estimate_tokens(text), shown=shown
         )
@@ -90,7 +90,7 @@ class CallerSessions(Reaching):
     async def _news(self, asked: ContextRequest) -> str | None:
         """That the directory was another project before. Its place is known from now on."""
         place = await self._at_place(asked.directory, self._within(self._claims.project_id))
-        return await self._service.places.news(place, self._memories) if has_first_line(asked.occasion) else None
+        return await self._service.places.news(place, self._memories) if is_introduced(asked.occasion) else None
 
     async def _at_place(self, directory: str | None, project_id: str | None) -> Place | None:
         """What is said of a directory together with a project is known for those who say the directory alone."""

@@ -19,7 +19,8 @@ fail() {
 }
 
 member() { # NAME < JSON: the value of its first member of that name, a text or a number
-    tr -d '\n' | sed -n "s/.*\"$1\": *\"\{0,1\}\(\(\\\\.\|[^\"\\\\,}]\)*\).*/\1/p"
+    # -E, since \| of basic expressions is GNU's alone.
+    tr -d '\n' | sed -nE "s/.*\"$1\": *\"?((\\\\.|[^\"\\\\,}])*).*/\1/p"
 }
 
 ask() { # METHOD PATH: the answer's body; the key goes through standard input, where no other user sees it

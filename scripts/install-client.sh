@@ -120,7 +120,7 @@ read_key() {
 }
 
 was_set() { # VARIABLE: as our file for the shell has it
-    [ ! -f "$settings/env" ] || sed -n "s/^export $1=//p" "$settings/env" | tail -n 1
+    [ ! -f "$settings/env" ] || sed -n "s/^export $1=//p" "$settings/env" | tail -n 1 | tr -d "\"'" # as setup quotes it
 }
 
 get_uv() { # SCRATCH: sets uv, the machine's or one of our own

@@ -276,6 +276,8 @@ tell() { # the key of before
     if [ "$(planned MEMORY_API_KEY)" != "$before" ]; then
         shown=$(planned MEMORY_API_KEY)
         say "The key, shown this once: $shown"
+    elif [ -n "$(planned MEMORY_KEY_FILE)" ]; then
+        say "The key is the one in $(planned MEMORY_KEY_FILE)."
     else
         say "The key is the one of before: MEMORY_API_KEY in that file."
     fi

@@ -355,7 +355,7 @@ def test_what_is_no_memory_server_is_told_apart_and_so_is_nobody(laptop: Machine
         laptop.env["MEMORY_SERVER"] = url
         assert "is no memory server" in one(laptop, "server")["what"]
     found = one(laptop, "server")
-    assert (found["level"], found["fix"]) == ("problem", "systemctl start memory-server")
+    assert (found["level"], found["fix"]) == ("problem", "systemctl start claude-local-memory-server")
     assert "is unreachable" in found["what"]
 
 

@@ -238,6 +238,27 @@ def test_other_lines_of_the_settings_file_stay(laptop: Machine, server: RunningS
     ]
 
 
+def test_a_line_of_the_settings_file_that_sets_several_variables_is_not_taken_apart(laptop: Machine) -> None:
+    line = b"export MEMORY_SERVER=http://memory.lan:8420 MEMORY_HOOKS=off\n"
+    env = keep(laptop.home / ".config" / "claude-memory" / "env", line)
+
+    ran = laptop.run("setup", "codex", "--server", "http://127.0.0.1:9", env={"MEMORY_API_KEY": KEY})
+
+    assert ran.code != 0
+    assert "give each a line of its own" in ran.err
+    assert env.read_bytes() == line
+
+
+def test_a_settings_folder_that_cannot_be_there_is_one_sentence(laptop: Machine, server: RunningServer) -> None:
+    keep(laptop.home / ".config", b"a file where a folder should be")
+
+    ran = laptop.run("setup", "codex", "--server", server.url, env={"MEMORY_API_KEY": KEY})
+
+    assert ran.code == 1
+    assert ".config/claude-memory" in ran.err
+    assert "mistake of ours" not in ran.err
+
+
 def test_print_shows_the_difference_and_does_nothing(laptop: Machine, server: RunningServer) -> None:
     keep(laptop.home / ".claude.json", CLAUDE_JSON)
     before = everything(laptop.home)

@@ -62,6 +62,18 @@ def test_setups_are_taken_back_one_by_one_last_first(tmp_path: Path, undo: UndoF
         undo.undo()
 
 
+def test_a_file_whose_copy_is_gone_stays_as_it_is(tmp_path: Path, undo: UndoFolder) -> None:
+    """A copy that is not there must not pass for a file that was not there: the file would be removed."""
+    file = tmp_path / "config.json"
+    file.write_bytes(b"mine")
+    undo.carry_out([Change(path=file, before=b"mine", after=b"mine and memory")])
+    (next(undo.folder.iterdir()) / "0").unlink()
+
+    assert undo.before(file, b"mine and memory") == (False, None)
+    assert undo.undo() == ([], [file])
+    assert file.read_bytes() == b"mine and memory"
+
+
 def test_what_is_kept_for_undoing_is_for_its_owner_alone_and_does_not_grow(tmp_path: Path, undo: UndoFolder) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(b"0")

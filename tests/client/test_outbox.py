@@ -117,6 +117,14 @@ def test_a_file_that_cannot_be_read_does_not_hide_the_others(outbox: Outbox, tmp
     assert "newer version" in sentence
 
 
+def test_a_turn_that_cannot_be_taken_is_an_error_of_the_outbox(outbox: Outbox) -> None:
+    """Whatever asks for it answers such an error in words: the write itself is kept or tried all the same."""
+    Path(f"{outbox.path}.sending").mkdir(parents=True)
+
+    with pytest.raises(OutboxError, match="cannot be used"):
+        outbox.taken(outbox.sending(), within_s=0)
+
+
 def test_the_key_of_the_server_is_in_no_file(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path), "MEMORY_SERVER": URL, "MEMORY_API_KEY": "s3cret-key", "MEMORY_PROJECT": "shop"}
     target = resolve_target(environ)

@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from memory_client.pool import Pool
 
 
@@ -45,3 +47,16 @@ def test_waiting_ends_when_only_what_is_not_wanted_is_left() -> None:
     pool.wait(0.01, apart_from=nothing_apart)
     hang.set()
     pool.wait(60, apart_from=nothing_apart)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_work_that_fails_costs_no_thread() -> None:
+    def fails() -> None:
+        raise OSError("no file of this number")
+
+    pool, done = Pool(1), threading.Event()
+    pool.run(fails)
+    pool.wait(60, apart_from=nothing_apart)
+    pool.run(done.set)
+
+    assert done.wait(60)

@@ -128,7 +128,8 @@ class ToolMemories:
             arguments["project_id"] = scope.project_id or ""
         text = await self._call("memory_stats", arguments)
         numbers = re.match(
-            r"(\d+) memor(?:y|ies), (\d+) of them with a vector, (\d+) in the trash; embeddings: (\w+), (\d+) pending", text
+            r"(\d+) memor(?:y|ies), (\d+) of them with a vector, (\d+) in the trash; embeddings: (\w+), (\d+) pending",
+            text,
         )
         assert numbers, text
         state = EmbeddingState(numbers[4])

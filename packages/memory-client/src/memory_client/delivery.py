@@ -137,7 +137,7 @@ class Courier:
         if self.outbox.empty():
             return flushed
         turn = self.outbox.sending()
-        if not turn.acquire(timeout_s=turn_within_s):
+        if not self.outbox.taken(turn, within_s=turn_within_s):
             flushed.left = len(self.outbox.waiting())
             flushed.busy = True
             flushed.why = "another process is delivering what was kept before" if flushed.left else None

@@ -86,14 +86,14 @@ class Journal:
         if not lines:
             os.ftruncate(self._file, min(self.end, len(self._head)))
             os.fsync(self._file)
-            os.close(self._file)
+            self._close_file()
             self._open()
             return
         from pathlib import Path  # as in _locked
 
         from memory_core.files import replacing
 
-        os.close(self._file)  # first: Windows replaces no file that is open
+        self._close_file()  # first: Windows replaces no file that is open
         try:
             with replacing(Path(self.path)) as file:
                 file.write(self._head + b"".join(lines))
@@ -118,10 +118,14 @@ class Journal:
                 self.records.append(record)
         self._size, self.end = len(data), len(data) - len(torn)
 
-    def _close(self) -> None:
+    def _close_file(self) -> None:
         if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+            # Forgotten first: closed twice, the number may be another thread's file by then.
+            file, self._file = self._file, -1
+            os.close(file)
+
+    def _close(self) -> None:
+        self._close_file()
         if self._lock is not None:
             self._lock.release()
             self._lock = None

@@ -170,6 +170,13 @@ class Outbox:
 
         return FileLock(Path(f"{self.path}.sending"))
 
+    def taken(self, turn: "FileLock", *, within_s: float) -> bool:
+        """Whether `turn`, which is a `sending`, was acquired in that time. Raises OutboxError."""
+        try:
+            return turn.acquire(timeout_s=within_s)
+        except OSError as error:
+            raise OutboxError(f"{turn.path} cannot be used: {error.strerror}") from None
+
     def _remove(self, keys: set[str], *, durable: bool) -> None:
         with Journal(self.path, self.server) as journal:
             left = [entry for key, entry in _live(journal).items() if key not in keys]
@@ -192,8 +199,10 @@ def outboxes(data_dir: str) -> tuple[list[Outbox], list[str]]:
     folder = os.path.join(data_dir, OUTBOX_FOLDER)
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(_SUFFIX))
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return [], []
+    except OSError as error:
+        return [], [f"{folder} cannot be read: {error.strerror}"]
     found: list[Outbox] = []
     unreadable: list[str] = []
     for name in names:

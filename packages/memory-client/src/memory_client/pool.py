@@ -46,6 +46,8 @@ class Pool:
                 work = self._work.popleft()
             try:
                 work()
+            except Exception as error:  # noqa: BLE001 - said, and no more: a thread that ended would be counted as idle
+                threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, None)))
             finally:
                 with self._changed:
                     self._unfinished -= 1

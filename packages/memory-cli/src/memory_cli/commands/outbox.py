@@ -67,7 +67,10 @@ def list_(*, session: Here) -> None:
         session.out.say(columns([("id", "age", "state", "server", "what"), *map(_cells, rows)]))
     else:
         session.out.say("Nothing waits")
-    _marked_as_told(box for box, _ in found)
+    try:
+        _marked_as_told(box for box, _ in found)
+    except OutboxError as error:
+        session.out.note(str(error))  # the list itself is right
 
 
 @outbox.command
@@ -178,7 +181,7 @@ def _named(found: Sequence[tuple[Outbox, Entry]], ids: Sequence[str]) -> list[tu
 
 def _drop(box: Outbox, entries: Sequence[Entry]) -> None:
     turn = box.sending()
-    if not turn.acquire(timeout_s=_TURN_WAIT_S):
+    if not box.taken(turn, within_s=_TURN_WAIT_S):
         raise OutboxError(f"what waits for {box.server} is being delivered at this moment; try again")
     try:
         box.drop(entry.key for entry in entries)

@@ -13,6 +13,7 @@ from memory_client import local
 from memory_client.errors import ClientError
 from memory_client.local import STATE_FILE
 from memory_client.starting import LOG_FILE
+from memory_core.files import why_not
 from memory_core.system import has_modes
 
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -27,7 +28,11 @@ def folder(data_dir: Path) -> Iterator[Finding]:
         what = "is no folder" if data_dir.exists() else "does not exist yet; the first memory makes it"
         yield (problem if data_dir.exists() else note)("data", f"{data_dir} {what}")
         return
-    open_ones = readable_by_others(data_dir)
+    try:
+        open_ones = readable_by_others(data_dir)
+    except OSError as error:
+        yield problem("data", f"{data_dir} cannot be looked at: {why_not(error)}", f"ls -la {_quoted(data_dir)}")
+        return
     if data_dir in open_ones:
         yield problem("data", f"{data_dir} is open to other users of this machine", f"chmod 700 {_quoted(data_dir)}")
     elif open_ones:
@@ -42,7 +47,14 @@ def readable_by_others(data_dir: Path) -> list[Path]:
     if not has_modes():
         return []
     inside = [path for path in data_dir.iterdir() if path.is_file() or path.name in _FOLDERS]
-    return [path for path in (data_dir, *sorted(inside)) if path.stat().st_mode & _FOR_OTHERS]
+    return [path for path in (data_dir, *sorted(inside)) if _mode(path) & _FOR_OTHERS]
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:  # a server that works takes files away
+        return 0
 
 
 def close_to_others(data_dir: Path) -> list[str]:

@@ -82,7 +82,7 @@ def _greet(target: Target, place: Place, url: str, named: str, running: Endpoint
             body, headers, status = answer.read(), answer.headers, answer.status
         middle = (asked + time.time()) / 2
     except ClientError as error:
-        fix = "systemctl start memory-server" if running is None else command(place, "stop")
+        fix = "systemctl start claude-local-memory-server" if running is None else command(place, "stop")
         where = "; on its machine:" if running is None else ""
         return Reached(findings=(problem("server", f"{error}{where}", fix),))
     finally:

@@ -95,10 +95,12 @@ class UndoFolder:
         stay: list[Path] = []
         for kept in _manifest(records[-1]).files:
             path = Path(kept.path)
-            if _digest(content(path)) != kept.after:
+            copy = self._copy(records[-1], kept)
+            # A copy that is gone does not mean that there was no file before.
+            if _digest(content(path)) != kept.after or (copy is None and kept.copy is not None):
                 stay.append(path)
                 continue
-            _write(path, self._copy(records[-1], kept), kept.mode)
+            _write(path, copy, kept.mode)
             back.append(path)
         if not stay:
             shutil.rmtree(records[-1])
@@ -109,7 +111,8 @@ class UndoFolder:
         for record in reversed(self._records()):
             for kept in _manifest(record).files:
                 if kept.path == str(path) and kept.after == _digest(now):
-                    return True, self._copy(record, kept)
+                    copy = self._copy(record, kept)
+                    return (False, None) if copy is None and kept.copy is not None else (True, copy)
         return False, None
 
     def _keep(self, changes: Sequence[Change]) -> Path:

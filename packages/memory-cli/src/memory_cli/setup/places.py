@@ -3,12 +3,13 @@ nothing.
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from memory_client import settings_file
 from memory_core import system
+from memory_core.errors import UnavailableError
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,11 @@ class Machine:
             start, parts = found[0], parts[starred + 1 :]
         return start.joinpath(*parts)
 
-    def first(self, templates: Iterable[str]) -> Path:
+    def first(self, templates: Sequence[str]) -> Path:
         """The first that is there, else the first whose folder is, else the first that can be meant at all."""
         places = [place for template in templates if (place := self.place(template)) is not None]
+        if not places:
+            raise UnavailableError(f"{' and '.join(templates)} cannot be found on this machine: a variable is not set")
         for place in places:
             if place.exists():
                 return place

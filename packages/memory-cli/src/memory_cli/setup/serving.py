@@ -1,7 +1,7 @@
 """Which server the agents of this machine use, and where its key is kept: the settings file, and nowhere else."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,8 @@ from memory_client import settings_file
 from memory_client.errors import ClientError, SettingError
 from memory_client.target import Target
 from memory_client.transport import Transport
-from memory_core.errors import InvalidError, Problem
+from memory_core.errors import InvalidError, Problem, UnavailableError
+from memory_core.files import why_not
 
 _KEY_FILE = "key"
 _TIMEOUT_S = 10.0
@@ -82,7 +83,10 @@ def keeping(
     }
     values |= {name: value for name, value in (("MEMORY_CLIENT_ID", client_id), ("MEMORY_DATA_DIR", data_dir)) if value}
     before = content(env)
-    text = _with(("" if before is None else before.decode()), values)
+    said = "" if before is None else before.decode()
+    if (line := _line_of_several(said, values)) is not None:
+        raise InvalidError(f"{env} sets several variables in the line {line!r}; give each a line of its own")
+    text = _with(said, values)
     changes = [Change(path=env, before=before, after=text.encode(), mode=0o600)]
     key_before = content(file)
     if key is not None and (key_before or b"").decode("utf-8", "replace").strip() != key:
@@ -99,7 +103,18 @@ def as_from_a_desktop(machine: Machine, entry: Mapping[str, str]) -> dict[str, s
 def make_folder(machine: Machine) -> None:
     """For its owner alone: it will hold a key."""
     folder: Path = machine.settings
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UnavailableError(f"{folder} cannot be made: {why_not(error)}; it is where the key is kept") from error
+
+
+def _line_of_several(text: str, names: Iterable[str]) -> str | None:
+    for line in text.splitlines():
+        words = line.strip().removeprefix("export ").split()
+        if len(words) > 1 and any(word.startswith(f"{name}=") for word in words for name in names):
+            return line.strip()
+    return None
 
 
 def _with(text: str, values: Mapping[str, str | None]) -> str:

@@ -1,6 +1,7 @@
 """A connector that can send no key comes in by OAuth: the whole way over real HTTP, and what its token then does."""
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -341,7 +342,7 @@ def test_an_earlier_token_of_a_file_means_nothing_once_oauth_is_off(tmp_path: Pa
 
     with running_server(tmp_path / "data", api_key=KEY) as server:
         assert httpx.get(f"{server.url}/memories", headers=bearer(token)).status_code == 401
-    with sqlite3.connect(tmp_path / "data" / "access.sqlite") as file:
+    with contextlib.closing(sqlite3.connect(tmp_path / "data" / "access.sqlite")) as file:
         assert file.execute("SELECT count(*) FROM oauth_grants").fetchone() == (1,)
 
 

@@ -6,7 +6,7 @@ import multiprocessing
 import shutil
 import sqlite3
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -44,8 +44,11 @@ def store(tmp_path: Path, clock: Clock) -> KeyStore:
 
 
 @pytest.fixture
-def keys(store: KeyStore) -> Keys:
-    return Keys(OneKey(None), store)
+def keys(store: KeyStore) -> Iterator[Keys]:
+    made = Keys(OneKey(None), store)
+    yield made
+    assert made._lookup is not None
+    made._lookup.close()  # alone: `close` would note when keys were used, in a file that a test has spoilt
 
 
 def make(store: KeyStore, name: str, scope: KeyScope = KeyScope.WRITE, **fields: object) -> str:

@@ -249,6 +249,20 @@ def test_a_line_of_the_settings_file_that_sets_several_variables_is_not_taken_ap
     assert env.read_bytes() == line
 
 
+def test_a_quoted_value_and_a_remark_behind_one_are_no_further_variables(
+    laptop: Machine, server: RunningServer
+) -> None:
+    lines = b"export MEMORY_CLIENT_ID='my laptop'\nexport MEMORY_SERVER=http://old.lan:8420 # the old one\n"
+    env = keep(laptop.home / ".config" / "claude-memory" / "env", lines)
+
+    done(laptop.run("setup", "codex", "--server", server.url, env={"MEMORY_API_KEY": KEY}))
+
+    assert env.read_text().splitlines()[:2] == [
+        "export MEMORY_CLIENT_ID='my laptop'",
+        f"export MEMORY_SERVER={server.url}",
+    ]
+
+
 def test_a_settings_folder_that_cannot_be_there_is_one_sentence(laptop: Machine, server: RunningServer) -> None:
     keep(laptop.home / ".config", b"a file where a folder should be")
 

@@ -80,16 +80,27 @@ def read(file: str, home: str) -> dict[str, str]:
 
 
 def _settings(text: str, file: str, home: str) -> Iterator[tuple[str, str]]:
-    for number, line in enumerate(map(str.strip, text.splitlines()), 1):
-        rest = line.removeprefix("export ").lstrip()
-        while rest and not rest.startswith("#"):
-            name, equals, value = rest.partition("=")
-            if not equals or not name.isidentifier():
-                raise SettingError(f"line {number} of {file} is not export NAME=value; mend or remove it")
-            if name not in NAMES:
-                break
-            word, rest = _word(value, f"line {number} of {file}")
-            yield name, system.in_home(word, home) if value.startswith("~") else word
+    for number, line in enumerate(text.splitlines(), 1):
+        for name, word, value in assignments(line, f"line {number} of {file}"):
+            if name in NAMES:
+                yield name, system.in_home(word, home) if value.startswith("~") else word
+
+
+def assignments(line: str, where: str) -> Iterator[tuple[str, str, str]]:
+    """The variables that a line sets: each name, its value, and the line from that value on.
+
+    What is not ours ends it, without a value: only a shell may be able to read that. Raises SettingError.
+    """
+    rest = line.strip().removeprefix("export ").lstrip()
+    while rest and not rest.startswith("#"):
+        name, equals, value = rest.partition("=")
+        if not equals or not name.isidentifier():
+            raise SettingError(f"{where} is not export NAME=value; mend or remove it")
+        if name not in NAMES:
+            yield name, "", value
+            return
+        word, rest = _word(value, where)
+        yield name, word, value
 
 
 def _word(text: str, where: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """Which server the agents of this machine use, and where its key is kept: the settings file, and nowhere else."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -109,10 +109,11 @@ def make_folder(machine: Machine) -> None:
         raise UnavailableError(f"{folder} cannot be made: {why_not(error)}; it is where the key is kept") from error
 
 
-def _line_of_several(text: str, names: Iterable[str]) -> str | None:
-    for line in text.splitlines():
-        words = line.strip().removeprefix("export ").split()
-        if len(words) > 1 and any(word.startswith(f"{name}=") for word in words for name in names):
+def _line_of_several(text: str, names: Collection[str]) -> str | None:
+    """`text` is one that `kept` has read."""
+    for line in text.removeprefix("\ufeff").splitlines():
+        said = [name for name, _, _ in settings_file.assignments(line, "it")]
+        if len(said) > 1 and any(name in names for name in said):
             return line.strip()
     return None
 

@@ -71,7 +71,8 @@ write_key() {
     elif [ -n "$key" ]; then
         new_key=$key
     elif [ ! -s "$key_file" ]; then
-        new_key=$(head -c 32 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=\n')
+        # In hexadecimal: a key that begins with a dash is an option to whatever it is given to.
+        new_key=$(head -c 32 /dev/urandom | od -An -v -tx1 | tr -d ' \n')
     fi
     # Where systemd cannot hand it over as a credential, the service reads it itself.
     local mode=0600 group=root

@@ -64,17 +64,18 @@ check_installation() { # EXPOSURE
 
 check_keys() {
     local bare=(env MEMORY_SERVER=http://127.0.0.1:8420 "/opt/$unit/current/bin/claude-memory")
+    ok "the key is 64 hexadecimal digits" "$(key | grep -cx '[0-9a-f]\{64\}')" 1
     ok "the key opens" "$(admin add "$sentence" --no-project >/dev/null 2>&1 && echo yes)" yes
     holds "no key is refused" "$(guest "${bare[@]}" list 2>&1)" "a key is needed"
     holds "a wrong key is refused" "$(guest env MEMORY_API_KEY=wrong "${bare[@]}" list 2>&1)" "key is wrong"
-    ok "the key is in no environment" "$(guest tr '\0' '\n' <"/proc/$init/root/proc/$(pid)/environ" | grep -c "$(key)")" 0
+    ok "the key is in no environment" "$(guest tr '\0' '\n' <"/proc/$init/root/proc/$(pid)/environ" | grep -cF -- "$(key)")" 0
     ok "so does one for a laptop" "$(guest env MEMORY_API_KEY="$(admin keys create laptop)" "${bare[@]}" stats >/dev/null 2>&1 && echo yes)" yes
     within 90 by_meaning || true
     holds "finds by meaning, with the model of the wheel" "$(found 'release schedule')" "$sentence"
     holds "doctor finds it well" "$(admin doctor 2>&1)" "ok       server     http://127.0.0.1:8420, the server"
 }
 
-by_meaning() { found 'release schedule' | grep -q "$sentence"; }
+by_meaning() { found 'release schedule' | grep -qF -- "$sentence"; }
 
 check_crashes() {
     guest systemctl restart "$unit"
@@ -123,7 +124,7 @@ check_second_run() {
     script --wheels /srv/wheels --with-model
     ok "a second run succeeds" "$code" 0
     ok "it changes nothing and restarts nothing" "$(settings) $(pid)" "$before"
-    ok "it does not show the key again" "$(grep -c "$(key)" <<<"$said")" 0
+    ok "it does not show the key again" "$(grep -cF -- "$(key)" <<<"$said")" 0
 }
 
 check_changed_settings() {

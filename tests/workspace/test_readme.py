@@ -46,11 +46,13 @@ def test_commands_that_do_not_run_here_say_why(page: str) -> None:
 def test_the_commands_run_and_print_what_the_page_shows(page: str, session: Session, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
+    scratch = tmp_path / "tmp"  # goes with the rest of the test's files
+    scratch.mkdir()
     if page in BROUGHT:
         BROUGHT[page](home)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MEMORY_", "XDG_"))}
     # What the commands need is installed already: a test does not change the environment it runs in.
-    environment |= {"HOME": str(home), "UV_NO_SYNC": "1"}
+    environment |= {"HOME": str(home), "TMPDIR": str(scratch), "UV_NO_SYNC": "1"}
 
     try:
         for step, printed in run(session, folder=ROOT, environment=environment, script=tmp_path / "script"):

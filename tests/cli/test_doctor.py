@@ -328,7 +328,10 @@ def test_a_clock_that_differs_is_said_with_how_much(laptop: Machine, elsewhere: 
 
 @pytest.mark.parametrize(
     ("version", "said", "fix"),
-    [("0.0.1", "older than this command", "memory-server"), ("99.0.0", "newer than this command", "memory-cli")],
+    [
+        ("0.0.1", "older than this command", "git pull && sudo scripts/install-systemd.sh --upgrade --from-source"),
+        ("99.0.0", "newer than this command", "uv tool upgrade memory-cli"),
+    ],
 )
 def test_a_server_of_another_version_is_said(
     laptop: Machine, elsewhere: str, version: str, said: str, fix: str
@@ -344,10 +347,33 @@ def test_a_server_of_another_version_is_said(
         laptop.env["MEMORY_SERVER"] = url
         found = examined(laptop.run("--json", "doctor", "--quick"))
 
-    assert (found["versions"][0]["level"], found["versions"][0]["fix"]) == ("warning", f"uv tool upgrade {fix}")
+    assert (found["versions"][0]["level"], found["versions"][0]["fix"]) == ("warning", fix)
     assert said in found["versions"][0]["what"]
     if version == "0.0.1":
         assert "is it a memory server, and not an older one?" in found["store"][0]["what"]
+
+
+@pytest.mark.parametrize("tool", ["memory-cli", "memory-client"])
+def test_a_client_of_another_version_is_upgraded_as_the_tool_that_brought_it(
+    laptop: Machine, elsewhere: str, tool: str
+) -> None:
+    """Either may have put it on the PATH; uv keeps each in an environment of its own, and links to it."""
+    environment = laptop.home / "tools" / tool
+    program = environment / "bin" / "memory-client"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\necho memory-client 0.0.1\n")
+    program.chmod(0o755)
+    (environment / "uv-receipt.toml").touch()
+    linked = laptop.home / "bin" / "memory-client"
+    linked.parent.mkdir()
+    linked.symlink_to(program)
+    laptop.env |= {"MEMORY_SERVER": elsewhere, "PATH": f"{linked.parent}{os.pathsep}{laptop.env['PATH']}"}
+
+    found = examined(laptop.run("--json", "doctor", "--quick"))["versions"]
+
+    assert found[0]["level"] == "ok"
+    assert f"{linked}, is 0.0.1" in found[1]["what"]
+    assert found[1]["fix"] == f"uv tool upgrade {tool}"
 
 
 def test_what_is_no_memory_server_is_told_apart_and_so_is_nobody(laptop: Machine, elsewhere: str) -> None:

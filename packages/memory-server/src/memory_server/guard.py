@@ -65,7 +65,7 @@ def allowed_hosts(names: tuple[str, ...], *, is_open: bool) -> frozenset[str] | 
     """`is_open`: whoever comes needs no key."""
     if not names and not is_open:
         return None
-    return LOOPBACK_NAMES | {name.lower() for name in names}
+    return LOOPBACK_NAMES.union(names)
 
 
 def urlsplit_or_none(origin: str) -> str | None:

@@ -13,6 +13,7 @@ from memory_core.errors import InvalidError
 from memory_core.settings import Option
 from memory_core.types import Fusion, SecretPolicy
 from memory_server.forwarded import trusted_proxies
+from memory_server.names import host_names, web_origins
 from memory_server.oauth.public import public_url
 
 SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
@@ -143,6 +144,8 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
         trusted_proxies(self.forwarded_allow_ips)
         if self.api_key is not None and not (self.api_key.isascii() and self.api_key.isprintable()):
             raise InvalidError("MEMORY_API_KEY holds characters that no header can carry; use printable ASCII")
+        force_setattr(self, "cors_origins", web_origins(self.cors_origins))
+        force_setattr(self, "allowed_hosts", host_names(self.allowed_hosts))
         if self.public_url is not None:
             force_setattr(self, "public_url", public_url(self.public_url).issuer)
         if self.threads == 0:

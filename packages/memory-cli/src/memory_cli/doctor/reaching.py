@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -102,24 +103,36 @@ def _greet(target: Target, place: Place, url: str, named: str, running: Endpoint
 
 def _versions(of_server: str, *, is_local: bool) -> Iterator[Finding]:
     if local.is_newer(__version__, of_server):
-        where = "this machine's" if is_local else "on its machine:"
-        fix = "uv tool upgrade memory-cli" if is_local else "uv tool upgrade memory-server"
+        where = (
+            "this machine's"
+            if is_local
+            else "in the clone on its machine, or with scripts/install-docker.sh --upgrade:"
+        )
+        fix = (
+            "uv tool upgrade memory-cli"
+            if is_local
+            else "git pull && sudo scripts/install-systemd.sh --upgrade --from-source"
+        )
         yield warning("versions", f"the server is {of_server}, older than this command ({__version__}); {where}", fix)
     elif of_server != __version__:
         what = f"the server is {of_server}, newer than this command ({__version__})"
         yield warning("versions", what, "uv tool upgrade memory-cli")
     else:
         yield ok("versions", f"{__version__}, here and at the server")
-    of_client = _version_on_path()
-    if of_client not in (None, __version__):
-        what = f"the memory-client that agents start here is {of_client}, this command {__version__}"
-        yield warning("versions", what, "uv tool upgrade memory-client")
+    on_path = system.program("memory-client", os.environ.get("PATH"))
+    of_client = _version_of(on_path) if on_path is not None else None
+    if on_path is not None and of_client not in (None, __version__):
+        what = f"the memory-client that agents start here, {on_path}, is {of_client}, this command {__version__}"
+        yield warning("versions", what, f"uv tool upgrade {_tool_of(on_path)}")
 
 
-def _version_on_path() -> str | None:
-    found = system.program("memory-client", os.environ.get("PATH"))
-    if found is None:
-        return None
+def _tool_of(program: str) -> str:
+    """The tool that brought it, by where its link leads: memory-cli may have, with `--with-executables-from`."""
+    environment = Path(program).resolve().parent.parent
+    return environment.name if (environment / "uv-receipt.toml").is_file() else "memory-client"
+
+
+def _version_of(found: str) -> str | None:
     try:
         said = subprocess.run([found, "--version"], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)  # noqa: S603 - what agents run
     except (OSError, subprocess.SubprocessError):

@@ -343,6 +343,8 @@ def test_a_change_made_since_survives_removing_and_undoing(laptop: Machine) -> N
     undone = laptop.run("setup", "--undo")
     assert undone.code == 1
     assert f"{claude} was changed since, and stays" in undone.err
+    (before,) = [word for word in undone.err.split() if "/undo/" in word]
+    assert plain(Path(before)) == {"numStartups": 3}
     done(laptop.run("setup", "--remove"))
     assert claude.read_text() == '{\n  "numStartups": 4\n}\n'
 

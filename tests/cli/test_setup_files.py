@@ -54,9 +54,9 @@ def test_setups_are_taken_back_one_by_one_last_first(tmp_path: Path, undo: UndoF
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert undo.before(file, b"2") == (True, b"1")
     assert undo.before(file, b"other") == (False, None)
-    assert undo.undo() == ([file], [])
+    assert undo.undo() == ([file], {})
     assert file.read_bytes() == b"1"
-    assert undo.undo() == ([file], [])
+    assert undo.undo() == ([file], {})
     assert not file.exists()
     with pytest.raises(NotFoundError, match="there is no setup to take back"):
         undo.undo()
@@ -70,8 +70,28 @@ def test_a_file_whose_copy_is_gone_stays_as_it_is(tmp_path: Path, undo: UndoFold
     (next(undo.folder.iterdir()) / "0").unlink()
 
     assert undo.before(file, b"mine and memory") == (False, None)
-    assert undo.undo() == ([], [file])
+    assert undo.undo() == ([], {file: None})
     assert file.read_bytes() == b"mine and memory"
+
+
+def test_a_file_that_stays_does_not_keep_the_setup_before_from_being_taken_back(
+    tmp_path: Path, undo: UndoFolder
+) -> None:
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    undo.carry_out([Change(path=first, before=None, after=b"1")])
+    second.write_bytes(b"mine")
+    undo.carry_out([Change(path=second, before=b"mine", after=b"mine and memory")])
+    second.write_bytes(b"changed since")
+
+    back, stay = undo.undo()
+
+    assert (back, list(stay)) == ([], [second])
+    assert second.read_bytes() == b"changed since"
+    kept = stay[second]
+    assert kept is not None
+    assert kept.read_bytes() == b"mine"
+    assert undo.undo() == ([first], {})
+    assert kept.read_bytes() == b"mine"
 
 
 def test_what_is_kept_for_undoing_is_for_its_owner_alone_and_does_not_grow(tmp_path: Path, undo: UndoFolder) -> None:

@@ -1,4 +1,4 @@
-"""Names of hosts and origins of web pages as settings give them, in the form that browsers send: else none would match."""
+"""Names of hosts and origins of web pages in settings, in the form that browsers send: others would never match."""
 
 import re
 from collections.abc import Sequence

@@ -231,8 +231,9 @@ def _undone(machine: Machine, kept: UndoFolder, session: Session) -> int:
     back, stay = kept.undo()
     for path in back:
         session.out.say(f"{machine.shown(path)} is as it was before the last setup")
-    for path in stay:
+    for path, before in stay.items():
         session.out.note(
             f"{path} was changed since, and stays; `claude-memory setup --remove` takes out of it what setup put in"
+            + (f", and {before} is what it was before" if before is not None else "")
         )
     return 1 if stay else 0

@@ -80,29 +80,32 @@ class UndoFolder:
                 _write(change.path, change.before, change.mode)
             shutil.rmtree(record)
             raise
-        for old in self._records()[:-_KEPT]:
+        for old in sorted(self.folder.iterdir())[:-_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
 
-    def undo(self) -> tuple[list[Path], list[Path]]:
+    def undo(self) -> tuple[list[Path], dict[Path, Path | None]]:
         """The files of the last setup as they were: which were put back, and which were changed since and stay.
 
-        Raises NotFoundError, UnavailableError.
+        Those that stay have the file that holds what was there before; null where none does. The next call takes back
+        the setup before, whether files stayed or not. Raises NotFoundError, UnavailableError.
         """
         records = self._records()
         if not records:
             raise NotFoundError("there is no setup to take back on this machine")
         back: list[Path] = []
-        stay: list[Path] = []
+        stay: dict[Path, Path | None] = {}
         for kept in _manifest(records[-1]).files:
             path = Path(kept.path)
             copy = self._copy(records[-1], kept)
             # A copy that is gone does not mean that there was no file before.
             if _digest(content(path)) != kept.after or (copy is None and kept.copy is not None):
-                stay.append(path)
+                stay[path] = None if copy is None or kept.copy is None else records[-1] / kept.copy
                 continue
             _write(path, copy, kept.mode)
             back.append(path)
-        if not stay:
+        if stay:
+            (records[-1] / _MANIFEST).rename(records[-1] / "taken-back.json")  # the copies stay for who wants to look
+        else:
             shutil.rmtree(records[-1])
         return back, stay
 

@@ -13,8 +13,8 @@ from memory_core.errors import InvalidError
 from memory_core.settings import Option
 from memory_core.types import Fusion, SecretPolicy
 from memory_server.forwarded import trusted_proxies
-from memory_server.names import host_names, web_origins
 from memory_server.oauth.public import public_url
+from memory_server.origins import host_names, web_origins
 
 SYSTEM_DATA_DIR = Path("/var/lib/claude-local-memory-server")
 LOCAL_DATA_DIR = Path("~/.claude-memory")

@@ -9,18 +9,26 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from memory_core.backups import Backup, BackupList, BackupState, Restored
 from memory_core.counting import memories
 from memory_core.errors import MemoryServiceError, NotFoundError, UnavailableError
-from memory_core.settings import Option, load_settings
+from memory_core.settings import load_settings
 from memory_server.actions import action_parser, as_json, data_folder
 from memory_server.process import hold
-from memory_server.settings import BACKUP_KEEP, SYSTEM_DATA_DIR
+from memory_server.settings import (
+    BACKUP_KEEP,
+    SYSTEM_DATA_DIR,
+    BackupDir,
+    BackupKeep,
+    DataDir,
+    StoreAddress,
+    StoreMemory,
+)
 
 if TYPE_CHECKING:
     from memory_core.engine.backups.keeping import Keeper
@@ -32,15 +40,11 @@ NAME = "backup"
 class BackupSettings(Struct, frozen=True, kw_only=True):
     """What the server of this data folder is set to."""
 
-    data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
-    store: Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")] = "duckdb"
-    memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take, such as 2GB")] = "512MB"
-    backup_dir: Annotated[
-        Path | None, Option("MEMORY_BACKUP_DIR", "folder for backups; by default one in the data folder")
-    ] = None
-    backup_keep: Annotated[
-        int, Option("MEMORY_BACKUP_KEEP", "how many of the newest backups stay, besides one a week"), Meta(ge=1)
-    ] = BACKUP_KEEP
+    data_dir: DataDir = SYSTEM_DATA_DIR
+    store: StoreAddress = "duckdb"
+    memory_limit: StoreMemory = "512MB"
+    backup_dir: BackupDir = None
+    backup_keep: BackupKeep = BACKUP_KEEP
 
 
 class BrokenBackupError(MemoryServiceError):

@@ -9,17 +9,16 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from memory_core import key_words
 from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, Rotation
 from memory_core.moments import coming, span
-from memory_core.settings import Option, load_settings
+from memory_core.settings import load_settings
 from memory_server.actions import action_parser, as_json, data_folder
-from memory_server.settings import SYSTEM_DATA_DIR
+from memory_server.settings import SYSTEM_DATA_DIR, DataDir
 
 if TYPE_CHECKING:
     from memory_server.key_store import KeyStore
@@ -31,7 +30,7 @@ _PORT = "8420"
 class KeySettings(Struct, frozen=True, kw_only=True):
     """What the server of this data folder is set to."""
 
-    data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
+    data_dir: DataDir = SYSTEM_DATA_DIR
 
 
 def add_command(commands: Any) -> None:

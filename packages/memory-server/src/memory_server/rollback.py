@@ -7,17 +7,16 @@ import argparse
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from memory_core.counting import agreeing, counted, memories
 from memory_core.errors import InvalidError
-from memory_core.settings import Option, add_flags, load_settings
+from memory_core.settings import add_flags, load_settings
 from memory_server.actions import data_folder
 from memory_server.process import hold
-from memory_server.settings import SYSTEM_DATA_DIR
+from memory_server.settings import SYSTEM_DATA_DIR, DataDir, StoreAddress
 
 if TYPE_CHECKING:
     from memory_core.engine.stores.duckdb.rollback import Done, Plan
@@ -28,8 +27,8 @@ NAME = "rollback"
 class RollbackSettings(Struct, frozen=True, kw_only=True):
     """What the server of this data folder is set to."""
 
-    data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
-    store: Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")] = "duckdb"
+    data_dir: DataDir = SYSTEM_DATA_DIR
+    store: StoreAddress = "duckdb"
 
 
 def add_command(commands: Any) -> None:

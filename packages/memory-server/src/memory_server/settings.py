@@ -26,11 +26,21 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+# Of the server, and of its commands that work on the same files: backup, rollback, keys.
+DataDir = Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")]
+StoreAddress = Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")]
+StoreMemory = Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take, such as 2GB")]
+BackupDir = Annotated[Path | None, Option("MEMORY_BACKUP_DIR", "folder for backups; by default one in the data folder")]
+BackupKeep = Annotated[
+    int, Option("MEMORY_BACKUP_KEEP", "how many of the newest backups stay, besides one a week"), Meta(ge=1)
+]
+
+
 class ServerSettings(Struct, frozen=True, kw_only=True):
     host: Annotated[str, Option("MEMORY_HOST", "address to listen on; any but loopback needs a key")] = "127.0.0.1"
     port: Annotated[int, Option("MEMORY_PORT", "port to listen on; 0 takes a free one"), Meta(ge=0, le=65535)] = 8420
-    data_dir: Annotated[Path, Option("MEMORY_DATA_DIR", "folder that holds the memories")] = SYSTEM_DATA_DIR
-    store: Annotated[str, Option("MEMORY_STORE", "where memories are kept: duckdb, duckdb:FILE")] = "duckdb"
+    data_dir: DataDir = SYSTEM_DATA_DIR
+    store: StoreAddress = "duckdb"
     embedder: Annotated[
         str | None,
         Option(
@@ -57,13 +67,9 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     threads: Annotated[
         int, Option("MEMORY_THREADS", "threads for the store and the model; 0: one a processor, at most 4"), Meta(ge=0)
     ] = 0
-    memory_limit: Annotated[str, Option("MEMORY_STORE_MEMORY", "most memory the store may take, such as 2GB")] = "512MB"
-    backup_dir: Annotated[
-        Path | None, Option("MEMORY_BACKUP_DIR", "folder for backups; by default one in the data folder")
-    ] = None
-    backup_keep: Annotated[
-        int, Option("MEMORY_BACKUP_KEEP", "how many of the newest backups stay, besides one a week"), Meta(ge=1)
-    ] = BACKUP_KEEP
+    memory_limit: StoreMemory = "512MB"
+    backup_dir: BackupDir = None
+    backup_keep: BackupKeep = BACKUP_KEEP
     fusion: Annotated[
         Fusion,
         Option("MEMORY_FUSION", "how hybrid search joins words and meaning: by scores, or by reciprocal ranks (worse)"),

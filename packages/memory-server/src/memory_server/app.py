@@ -42,7 +42,7 @@ from memory_server.openapi import Documented
 from memory_server.place_routes import PlaceMiddleware, PlaceRoutes
 from memory_server.problems import HttpError, ProblemMiddleware, method_not_allowed, no_route, response_of
 from memory_server.projects import ProjectRoutes
-from memory_server.rest import Rest, clear_transfers
+from memory_server.rest import Rest
 from memory_server.served import ServedMiddleware
 from memory_server.sessions.calling import CallerSessions
 from memory_server.sessions.routes import SessionRoutes
@@ -50,6 +50,7 @@ from memory_server.sessions.service import SessionService
 from memory_server.settings import ServerSettings
 from memory_server.telemetry import Several, Telling
 from memory_server.templates import Templates
+from memory_server.transfers import clear_transfers
 
 if TYPE_CHECKING:
     from memory_server.oauth.authority import Authority

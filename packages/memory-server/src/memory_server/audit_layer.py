@@ -10,7 +10,7 @@ from memory_core.auditing import Audit, AuditOutcome, AuditPage, AuditQuery
 from memory_server.access import Level
 from memory_server.audit import Action, Auditor, actor_of, facts, plain, result_of
 from memory_server.decoding import read_query
-from memory_server.rest import Route, encoded
+from memory_server.routes import Route, encoded
 
 _LOOKING = ("GET", "HEAD")
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from memory_core.backups import Backup, BackupList, Backups
 from memory_server.access import Level
 from memory_server.decoding import read_query
-from memory_server.rest import Route, encoded
+from memory_server.routes import Route, encoded
 
 Name = Annotated[str, fastapi.Path(description="As GET /admin/backups shows it")]
 

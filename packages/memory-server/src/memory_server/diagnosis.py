@@ -8,7 +8,7 @@ from msgspec import Struct, structs
 from memory_core.diagnosis import Diagnosis, Doctor, RepairReport
 from memory_server.access import Level
 from memory_server.decoding import read_query
-from memory_server.rest import Route, encoded
+from memory_server.routes import Route, encoded
 
 
 class Examining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

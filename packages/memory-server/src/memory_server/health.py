@@ -7,10 +7,11 @@ store busy by asking.
 from fastapi import Request, Response
 from msgspec import Struct, structs
 
+from memory_core.types import EmbeddingStatus, Health
 from memory_core.watching import Readiness, Watch
 from memory_server.access import Level, Principal
 from memory_server.remembered import Remembered
-from memory_server.rest import Route, encoded, without_counts
+from memory_server.routes import Route, encoded
 
 KEEP_S = 1.0
 
@@ -46,3 +47,13 @@ class HealthRoutes:
         if readiness.embedding is not None and not principal.sees_all:
             readiness = structs.replace(readiness, embedding=without_counts(readiness.embedding))
         return encoded(readiness, status=200 if readiness.ready else 503)
+
+
+def for_anyone(health: Health) -> Health:
+    return structs.replace(health, embedding=without_counts(health.embedding))
+
+
+def without_counts(embedding: EmbeddingStatus) -> EmbeddingStatus:
+    """They would tell when somebody keeps something."""
+    following = None if embedding.next is None else structs.replace(embedding.next, pending=0, failed=0)
+    return structs.replace(embedding, pending=0, failed=0, next=following)

@@ -13,7 +13,7 @@ from memory_core.keys import IssuedKey, Key, KeyList, KeyScope, NewKey, OwnKey, 
 from memory_server.access import LEVELS, Level, Principal
 from memory_server.decoding import read_query, read_struct
 from memory_server.keyring import Keys
-from memory_server.rest import Route, encoded
+from memory_server.routes import Route, encoded
 
 if TYPE_CHECKING:
     from memory_server.key_store import KeyStore

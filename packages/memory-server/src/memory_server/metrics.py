@@ -21,7 +21,7 @@ from memory_server import __version__
 from memory_server.access import Level
 from memory_server.meters import Meters
 from memory_server.remembered import Remembered
-from memory_server.rest import PlainText, Route
+from memory_server.routes import PlainText, Route
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

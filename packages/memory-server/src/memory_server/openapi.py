@@ -17,7 +17,8 @@ from memory_server.access import Doors, Level
 from memory_server.docs_page import POLICY, page
 from memory_server.field_notes import noted
 from memory_server.problems import MEDIA_TYPE
-from memory_server.rest import MEDIA, MemoryFile, PlainText, Route
+from memory_server.routes import MemoryFile, PlainText, Route
+from memory_server.transfers import MEDIA
 
 _ABOUT = (
     "The memory that coding agents share. X-Client-ID and X-Project-ID (percent-encoded) stand in for client_id and "

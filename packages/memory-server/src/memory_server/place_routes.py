@@ -13,7 +13,7 @@ from memory_server.access import Level, Principal
 from memory_server.auth import DIRECTORY, Placed, caller_of, directory_of
 from memory_server.decoding import read_query, read_struct
 from memory_server.places import Places, absolute
-from memory_server.rest import Route, encoded
+from memory_server.routes import Route, encoded
 
 
 class PlaceMiddleware:

@@ -11,8 +11,9 @@ from memory_core.memories import Memories
 from memory_core.projects import MoveQuery, MoveReport, NewAlias, ProjectInfo, ProjectList, ProjectMerge
 from memory_server.access import Level
 from memory_server.auth import caller_of
+from memory_server.claims import scoped
 from memory_server.decoding import read_struct
-from memory_server.rest import Route, encoded, scoped
+from memory_server.routes import Route, encoded
 
 Alias = Annotated[str, fastapi.Path(description="The name, percent-encoded; slashes may stand as they are")]
 

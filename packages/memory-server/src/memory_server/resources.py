@@ -10,8 +10,8 @@ from memory_core.errors import NotFoundError
 from memory_core.types import ContextQuery, ListQuery
 from memory_core.visible import one_line
 from memory_server.auth import Caller
+from memory_server.claims import scoped
 from memory_server.desk import Desk
-from memory_server.rest import scoped
 from memory_server.shown import context_text
 
 CONTEXT = "memory://context"

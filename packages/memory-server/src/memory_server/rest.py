@@ -3,20 +3,12 @@
 msgspec decodes and encodes: FastAPI's own way through pydantic answers half a surrogate pair, or NaN, with a 500.
 """
 
-import asyncio
-import contextlib
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any
 
-import anyio
 import fastapi
-import msgspec
 from fastapi import Request, Response
-from fastapi.responses import FileResponse
 from msgspec import UNSET, Struct, structs
-from starlette import types as asgi
 
 from memory_core.changes import (
     History,
@@ -31,7 +23,6 @@ from memory_core.changes import (
     UndoReport,
     UndoRequest,
 )
-from memory_core.errors import ForbiddenError
 from memory_core.memories import Memories
 from memory_core.types import (
     BackfillReport,
@@ -39,7 +30,6 @@ from memory_core.types import (
     ContextQuery,
     EmbeddingStatus,
     ExportQuery,
-    FileFormat,
     Health,
     ImportQuery,
     ImportReport,
@@ -58,17 +48,15 @@ from memory_core.types import (
     Stats,
     Updated,
 )
-from memory_server import uploads
+from memory_server import transfers
 from memory_server.access import Level, Principal
-from memory_server.auth import Claims, caller_of
-from memory_server.decoding import media_type, read_query, read_struct, refuse_declared, too_large
-from memory_server.problems import unsupported_media
+from memory_server.auth import caller_of
+from memory_server.claims import ScopeT, claimed, scoped
+from memory_server.decoding import read_query, read_struct
+from memory_server.health import for_anyone
+from memory_server.routes import MemoryFile, Route, encoded
 from memory_server.settings import ServerSettings
 
-MEDIA = {FileFormat.PARQUET: "application/vnd.apache.parquet", FileFormat.JSONL: "application/jsonl"}
-_ALSO_TAKEN = ("application/vnd.duckdb", "application/x-ndjson", "application/octet-stream")
-_TRANSFER = ".transfer-{}"
-ScopeT = TypeVar("ScopeT", bound=Scope)
 MemoryId = Annotated[str, fastapi.Path(description="An id, or its unique beginning of at least four characters")]
 
 
@@ -91,34 +79,6 @@ class Upload(ImportQuery, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """So many bytes at the end of the body are the write-ahead log that lay beside a DuckDB file."""
 
     log_bytes: int = 0
-
-
-class MemoryFile(Struct, frozen=True):
-    """Stands in a route for a body that is a file of one of the media types in `MEDIA`."""
-
-
-class PlainText(Struct, frozen=True):
-    """Stands in a route for an answer that is text."""
-
-
-class Route(Struct, frozen=True, kw_only=True):
-    """`body` and `query` are structs that the handler reads; `returns` is what it answers with `status`."""
-
-    method: str
-    path: str
-    summary: str
-    handler: Callable[..., Awaitable[Response]]  # FastAPI reads from its signature what it takes
-    needs: Level
-    returns: type[Struct]
-    whole: bool = False  # not for keys that are limited to projects
-    tag: str = "memories"
-    status: int = 200
-    or_status: int | None = None  # where nothing new came to be
-    body: type[Struct] | None = None
-    query: type[Struct] | None = None
-    changes: bool = False  # it takes Idempotency-Key and X-Reason
-    errors: tuple[int, ...] = ()
-    audited: bool = False  # written down, and not done where that fails; see `audit` for what always is
 
 
 class Rest:
@@ -204,7 +164,7 @@ class Rest:
     async def health(self, request: Request) -> Response:
         health = await self._service.health()
         principal: Principal = request.state.principal
-        answer = encoded(health if principal.sees_all else _for_anyone(health))
+        answer = encoded(health if principal.sees_all else for_anyone(health))
         if self._instance is not None:
             # A client that kept an address can tell a port that now belongs to another server.
             answer.headers["x-memory-instance"] = self._instance
@@ -286,97 +246,25 @@ class Rest:
 
     async def export(self, request: Request) -> Response:
         query = read_query(request, ExportQuery)
-        path = self._scratch()  # a file first: an answer that broke off in its middle could pass for a whole one
+        path = transfers.scratch(
+            self._settings.data_dir
+        )  # a file first: an answer that broke off in its middle could pass for a whole one
         try:
             count = await self._memories(request).export_file(path, query)
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        return TemporaryFile(path, query.format, headers={"x-memory-count": str(count)})
+        return transfers.TemporaryFile(path, query.format, headers={"x-memory-count": str(count)})
 
     async def import_(self, request: Request) -> Response:
-        media = media_type(request)
-        if media not in (*MEDIA.values(), *_ALSO_TAKEN):
-            raise unsupported_media(" or ".join(MEDIA.values()))
+        transfers.refuse_other_media(request)
         query = read_query(request, Upload)
-        async with self._received(request) as path, uploads.log_beside(path, query.log_bytes):
+        received = transfers.received(request, self._settings.data_dir, max_bytes=self._settings.max_import_bytes)
+        async with received as path, transfers.log_beside(path, query.log_bytes):
             return encoded(await self._memories(request).import_file(path, query, by=caller_of(request).by))
-
-    @contextlib.asynccontextmanager
-    async def _received(self, request: Request) -> AsyncIterator[Path]:
-        """The body as a file beside the data, where there is room for what is about to be kept."""
-        refuse_declared(request, max_bytes=self._settings.max_import_bytes)
-        path, size = self._scratch(), 0
-        try:
-            async with await anyio.open_file(path, "xb") as file:
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    if size > self._settings.max_import_bytes:
-                        raise too_large(self._settings.max_import_bytes)
-                    await file.write(chunk)
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
-
-    def _scratch(self) -> Path:
-        return self._settings.data_dir / _TRANSFER.format(uuid.uuid4().hex)
 
     async def _body(self, request: Request, kind: type[Any]) -> Any:  # the handler's annotation says which struct
         return await read_struct(request, kind, max_bytes=self._settings.max_body_bytes)
 
     def _scope(self, request: Request, kind: type[ScopeT]) -> ScopeT:
         return scoped(read_query(request, kind), caller_of(request).claims)
-
-
-class TemporaryFile(FileResponse):
-    """A file that is gone once it is sent, or once the caller is."""
-
-    def __init__(self, path: Path, file_format: FileFormat, *, headers: dict[str, str]) -> None:
-        super().__init__(path, headers=headers, media_type=MEDIA[file_format], filename=f"memories.{file_format.value}")
-
-    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await asyncio.to_thread(Path(self.path).unlink, missing_ok=True)
-
-
-def clear_transfers(data_dir: Path) -> None:
-    """Remove what an export or import left when the process ended in its middle."""
-    for left in data_dir.glob(_TRANSFER.format("*")):  # logs beside them, too
-        left.unlink(missing_ok=True)
-
-
-def encoded(value: Struct, *, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def _for_anyone(health: Health) -> Health:
-    return structs.replace(health, embedding=without_counts(health.embedding))
-
-
-def without_counts(embedding: EmbeddingStatus) -> EmbeddingStatus:
-    """They would tell when somebody keeps something."""
-    following = None if embedding.next is None else structs.replace(embedding.next, pending=0, failed=0)
-    return structs.replace(embedding, pending=0, failed=0, next=following)
-
-
-def claimed(new: NewMemory, claims: Claims) -> NewMemory:
-    """What the caller left unsaid is taken from its headers.
-
-    Raises ForbiddenError for another machine than that of its key.
-    """
-    changes: dict[str, str | None] = {}
-    if claims.is_bound and new.client_id not in (None, claims.client_id):
-        raise ForbiddenError(f"your key speaks for the client {claims.client_id!r} and for no other")
-    if new.project_id is UNSET and claims.project_id is not None:
-        changes["project_id"] = claims.project_id
-    if new.client_id is None and claims.client_id is not None:
-        changes["client_id"] = claims.client_id
-    return structs.replace(new, **changes) if changes else new
-
-
-def scoped(query: ScopeT, claims: Claims) -> ScopeT:
-    if claims.project_id is None or query.project_id is not UNSET or query.global_search:
-        return query
-    return structs.replace(query, project_id=claims.project_id)

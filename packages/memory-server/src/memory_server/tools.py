@@ -31,10 +31,10 @@ from memory_server.arguments import (
     past,
 )
 from memory_server.auth import Caller
+from memory_server.claims import claimed, scoped
 from memory_server.desk import Desk
 from memory_server.limits import Kind
 from memory_server.places import LOST
-from memory_server.rest import claimed, scoped
 from memory_server.shown import (
     SHORT_ID,
     context_text,

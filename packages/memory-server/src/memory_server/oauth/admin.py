@@ -9,7 +9,7 @@ from fastapi import Response
 from memory_core.grants import Grant, GrantList
 from memory_server.access import Level
 from memory_server.oauth.grants import Grants
-from memory_server.rest import Route, encoded
+from memory_server.routes import Route, encoded
 
 GrantId = Annotated[str, fastapi.Path(description="As GET /admin/grants shows it")]
 

@@ -20,7 +20,7 @@ from memory_server.oauth.grants import Grants
 from memory_server.oauth.keyring import First, GrantKeyring
 from memory_server.oauth.public import public_url
 from memory_server.oauth.tables import Tables
-from memory_server.rest import Route
+from memory_server.routes import Route
 
 _RESOURCE = "/.well-known/oauth-protected-resource"
 _SERVER = "/.well-known/oauth-authorization-server"

@@ -21,7 +21,7 @@ from memory_core.sessions import (
 from memory_server.access import Level
 from memory_server.auth import caller_of
 from memory_server.decoding import read_query, read_struct
-from memory_server.rest import Route, encoded
+from memory_server.routes import Route, encoded
 from memory_server.sessions.calling import CallerSessions
 
 SessionId = Annotated[str, fastapi.Path(description="The agent's own id of the session")]

@@ -245,6 +245,7 @@ def test_each_event_of_a_stream_goes_out_when_it_comes(kind: str, tmp_path: Path
 def events(http: httpx.Client, each: Callable[[], None]) -> Iterator[int]:
     headers = ACCEPT | {"Accept-Encoding": "gzip"}
     with http.stream("POST", "/mcp", json={}, headers=headers) as answer:
+        answer.raise_for_status()
         for line in answer.iter_lines():
             if line.startswith("data: "):
                 yield int(line.removeprefix("data: "))

@@ -5,6 +5,7 @@ For what no well-behaved server does: answers in pieces, connections that die, p
 
 import contextlib
 import datetime as dt
+import secrets
 import select
 import socket
 import ssl
@@ -20,10 +21,20 @@ from cryptography.x509.oid import NameOID
 Serve = Callable[[socket.socket], None]
 
 
+# Below those that a system gives to outgoing connections, and to who asks for any: none of them takes it meanwhile.
+_PORTS = range(20_000, 32_000)
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody has, for whoever is to listen there later; never the same twice."""
+    while True:
+        port = _PORTS.start + secrets.randbelow(len(_PORTS))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 @contextlib.contextmanager

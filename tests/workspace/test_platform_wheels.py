@@ -48,12 +48,14 @@ IN_CI = ("Linux, x86-64", "Linux, ARM64", "macOS 14 or newer, Apple silicon", "W
 @pytest.fixture(scope="module")
 def locked() -> dict[tuple[str, str], frozenset[Tag]]:
     """Name and version → the tags of its wheels."""
-    packages = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]
+    lock = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
+    if "resolution-mode" in lock.get("options", {}):
+        pytest.skip("uv.lock holds the lowest versions here, which nobody is given")
     return {
         (one["name"], one["version"]): frozenset(
             tag for wheel in one.get("wheels", ()) for tag in parse_wheel_filename(wheel["url"].rpartition("/")[2])[3]
         )
-        for one in packages
+        for one in lock["package"]
     }
 
 

@@ -28,7 +28,7 @@ from support.hooked import (
     until,
 )
 from support.ledger import ledger
-from support.platforms import posix_only
+from support.platforms import home_of, posix_only
 from support.sockets import free_port, listening
 
 START = event("SessionStart", source="startup")
@@ -240,7 +240,7 @@ def test_text_that_is_no_unicode_does_no_harm(home: Path) -> None:
         {"MEMORY_SERVER": "http://127.0.0.1:9", "MEMORY_API_KEY_FILE": "/nowhere"},
         {"MEMORY_SERVER": "http://127.0.0.1:9", "MEMORY_API_KEY": "ü"},
         {"MEMORY_SERVER": "http://memory.invalid:8420", "HTTP_PROXY": "socks5://127.0.0.1:9"},
-        {"MEMORY_SERVER": "http://127.0.0.1:9", "MEMORY_DATA_DIR": "/proc/nowhere"},
+        {"MEMORY_SERVER": "http://127.0.0.1:9", "MEMORY_DATA_DIR": f"{__file__}/in a file"},
         {"MEMORY_SERVER": "http://127.0.0.1:9", "CLAUDE_PROJECT_DIR": "/nowhere/\x01"},
     ],
 )
@@ -254,13 +254,14 @@ def test_settings_that_cannot_be_meant_are_silence(
 def test_without_a_home_it_works_as_far_as_it_can(home: Path, tmp_path: Path) -> None:
     with session_server() as server:
         environ = server.machine(home)
-        for name in ("HOME", "XDG_CACHE_HOME"):
+        for name in (*home_of(home), "XDG_CACHE_HOME"):
             del environ[name]
         assert told(hook(START, environ)) == TEXT
         assert parts(hook(STOP, environ, cwd=tmp_path)) == SILENT
         assert len(server.done) == 1
 
 
+@posix_only("a folder in which a process stands cannot be removed there")
 def test_a_directory_that_has_gone_does_no_harm(home: Path, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
@@ -271,6 +272,7 @@ def test_a_directory_that_has_gone_does_no_harm(home: Path, tmp_path: Path) -> N
     assert json.loads(out)
 
 
+@posix_only("it closes streams in a shell")
 @pytest.mark.parametrize("shut", ["0<&-", "1>&-", "2>&-", "1>&- 2>&-", "0<&- 1>&- 2>&-"])
 def test_a_closed_stream_does_no_harm(home: Path, shut: str) -> None:
     """With standard output closed, its number is that of the next socket, which must not get what is for the model."""

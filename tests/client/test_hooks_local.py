@@ -1,7 +1,6 @@
 """Hooks and the local server: the one that runs is asked; where none runs it is started, and the hook goes on."""
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from memory_client.outbox import Outbox
 from memory_client.transport import Transport
 from support.bridges import machine, no_server_left
 from support.hooked import SESSION, TEXT, event, hook, nothing_left_behind, session_server, told, until
+from support.platforms import kill
 from support.servers import running_server
 from support.sockets import listening, says
 
@@ -140,7 +140,7 @@ def test_one_that_was_killed_in_between_is_replaced(home: Path, environ: dict[st
     """A restart in the middle of a session: the hooks of before and after belong to one session."""
     first = remember(home, "We deploy on Fridays")
     assert "Fridays" in told(hook(START, environ))
-    os.kill(first.pid, 9)
+    kill(first.pid)
 
     assert hook(STOP, environ).out == ""
     assert running(home).instance != first.instance

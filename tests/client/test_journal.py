@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -210,7 +209,7 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_acknowledged(path: 
         assert process.stdout is not None
         with process.stdout as said:
             lines = [said.readline() for _ in range(round_ % 5)]
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             lines += said.readlines()
             process.wait()
         acknowledged = following + sum(line.endswith(b"\n") for line in lines)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from memory_client import __version__
+from support.platforms import posix_only
 from support.servers import environment
 
 SCRIPT = Path(sys.executable).with_name("memory-client")
@@ -51,6 +52,7 @@ def test_a_start_imports_nothing_that_it_can_do_without() -> None:
     assert costly & set(done.stdout.split()) == set()
 
 
+@posix_only("it closes a stream in a shell")
 def test_without_any_input_it_ends() -> None:
     done = subprocess.run(f"{SCRIPT} <&-", shell=True, capture_output=True, env=environment(), check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

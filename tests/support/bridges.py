@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from memory_client import local
+from support.platforms import home_of, kill
 from support.servers import environment
 
 Reply = dict[str, Any]
@@ -177,7 +177,7 @@ def machine(home: Path, **environ: str) -> dict[str, str]:
     """The environment of one machine: a home, and so a data directory and a cache, of its own."""
     home.mkdir(parents=True, exist_ok=True)
     own = {
-        "HOME": str(home),
+        **home_of(home),
         "XDG_CACHE_HOME": str(home / "cache"),
         "MEMORY_DATA_DIR": str(home / "data"),
         "NO_PROXY": "",
@@ -194,12 +194,13 @@ def no_server_left(data_dir: Path) -> Iterator[None]:
     finally:
         found = local.announced(str(data_dir))
         if found is not None and _is_ours(found.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(found.pid, signal.SIGKILL)
+            kill(found.pid)
 
 
 def _is_ours(pid: int) -> bool:
-    """Tests write state files that name other processes."""
+    """Tests write state files that name other processes, such as this one."""
+    if pid == os.getpid():
+        return False
     try:
         return "memory_server" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
     except OSError:

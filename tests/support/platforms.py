@@ -9,15 +9,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from memory_core.system import process_exists
 
 WINDOWS = sys.platform == "win32"
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 """For `creationflags`: only such a process can be asked to stop."""
 STOP = signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM
 """What asks a process to leave in order."""
+KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
+"""What ends a process as a crash does: Windows knows no other way, and calls it so."""
 
 
 def posix_only(why: str) -> pytest.MarkDecorator:
@@ -26,6 +31,16 @@ def posix_only(why: str) -> pytest.MarkDecorator:
 
 def linux_only(why: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(sys.platform != "linux", reason=f"only on Linux: {why}")
+
+
+def kill(pid: int) -> None:
+    """End a process of any parent as a crash does; one that is gone already is left alone."""
+    try:
+        os.kill(pid, KILL)
+    except OSError:
+        return
+    while WINDOWS and process_exists(pid):  # which ends it later, and until then its files are open
+        time.sleep(0.01)
 
 
 def home_of(home: Path) -> dict[str, str]:

@@ -43,12 +43,13 @@ def listening(serve: Serve, *, host: str = "127.0.0.1", port: int = 0) -> Iterat
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listener:
         connections: list[socket.socket] = []
+        over = threading.Event()
 
         def accept() -> None:
             while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:  # the test is over
+                connection, _ = listener.accept()
+                if over.is_set():
+                    connection.close()
                     return
                 connections.append(connection)
                 threading.Thread(target=run, args=[connection], daemon=True).start()
@@ -62,7 +63,9 @@ def listening(serve: Serve, *, host: str = "127.0.0.1", port: int = 0) -> Iterat
         try:
             yield int(listener.getsockname()[1])
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
+            over.set()
+            # To shut it down would wake the thread on Linux alone.
+            socket.create_connection(listener.getsockname()[:2]).close()
             for connection in connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)

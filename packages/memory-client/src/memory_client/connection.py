@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from memory_client.errors import CancelledError, RefusedError, SettingError, SilentError, UnreachableError
 from memory_client.urls import Address, split
-from memory_core.system import trusts_by_itself
+from memory_core.system import hang_up, trusts_by_itself
 
 TYPE_CHECKING = False  # typing itself would cost a start 5 ms
 if TYPE_CHECKING:
@@ -41,10 +41,7 @@ class Connection:
 
     def interrupt(self) -> None:
         """Wake whoever reads from it, from another thread; TLS is left alone, only the socket under it ends."""
-        try:
-            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
-        except OSError:
-            pass  # it has ended by itself
+        hang_up(self.socket)
 
     def close(self) -> None:
         self.reader.close()

@@ -265,6 +265,20 @@ def claim(listener: "socket.socket") -> None:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
+def hang_up(connection: "socket.socket") -> None:
+    """End a connection from another thread than the one that waits for its answer, which goes on with an error."""
+    import socket
+
+    try:
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # not that of TLS, which would wait for the other side
+    except OSError:
+        pass  # it has ended by itself
+    if sys.platform == "win32" and type(connection) is socket.socket:
+        # Only its end wakes who waits for it there. TLS would read on under its number, which may soon be another's:
+        # that waits until the server hangs up too.
+        socket.SocketType.close(connection)
+
+
 def notify(address: str, message: str) -> None:
     """A datagram to a socket of this machine, which service managers listen at; Windows has none. Raises OSError."""
     if sys.platform != "win32":

@@ -22,6 +22,7 @@ import pytest
 from support.disks import small_disk
 from support.leaks import leak
 from support.machines import COMMAND, Machine, Ran
+from support.platforms import kill, posix_only
 from support.proxies import changed_on_the_way
 from support.servers import running_server
 from support.shelves import keeper, opened
@@ -212,6 +213,7 @@ def test_backups_that_are_missing_old_unverified_or_broken_are_said_so(own: Mach
     assert one(own, "backup", "--quick")["level"] == "ok"
 
 
+@posix_only("files have no modes there")
 def test_what_others_can_read_is_closed_by_the_command_and_by_repair(own: Machine, data: Path) -> None:
     own.run("add", "one")
     data.chmod(0o755)
@@ -353,6 +355,7 @@ def test_a_server_of_another_version_is_said(
         assert "is it a memory server, and not an older one?" in found["store"][0]["what"]
 
 
+@posix_only("uv puts copies of a tool's programs on the PATH there, not links")
 @pytest.mark.parametrize("tool", ["memory-cli", "memory-client"])
 def test_a_client_of_another_version_is_upgraded_as_the_tool_that_brought_it(
     laptop: Machine, elsewhere: str, tool: str
@@ -481,7 +484,7 @@ def kill_server(data: Path) -> None:
         f"http://127.0.0.1:{state['port']}/memories",
         json={"content": "in the log"}, headers={"X-API-Key": state["token"]},
     ).raise_for_status()  # fmt: skip
-    os.kill(state["pid"], 9)
+    kill(state["pid"])
     while Path(f"/proc/{state['pid']}/stat").exists() and "Z" not in _state(state["pid"]):
         pass
 
@@ -493,6 +496,7 @@ def _state(pid: int) -> str:
         return "Z"
 
 
+@posix_only("a process is halted by a signal")
 def test_a_server_that_does_not_answer_is_named_with_its_process(own: Machine, data: Path) -> None:
     own.run("add", "one")
     pid = json.loads((data / "server.json").read_text())["pid"]

@@ -15,6 +15,7 @@ from rich.console import Console
 from memory_cli.app import COMMANDS, GROUPS, command_line
 from memory_client import __version__
 from support.machines import COMMAND, Machine, Ran
+from support.platforms import posix_only
 from support.servers import running_server
 from support.sockets import free_port, listening, says
 
@@ -235,6 +236,7 @@ def test_a_reader_that_has_enough_ends_the_command_quietly(machine: Machine, pro
     assert process.wait(60) == 141
 
 
+@posix_only("it sends the signal of a terminal")
 def test_an_interrupt_ends_the_command_quietly(tmp_path: Path) -> None:
     """The server takes the connection and never answers; the interrupt comes while the command waits."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -9,6 +9,7 @@ import pytest
 from memory_core.key_text import is_key
 from support.keys import make_key
 from support.machines import Machine
+from support.platforms import closed_to_others
 from support.servers import RunningServer, running_server
 
 UNLIMITED = {"MEMORY_LIMIT_READS": "off", "MEMORY_LIMIT_WRITES": "off"}
@@ -183,4 +184,4 @@ def test_doctor_warns_of_a_key_that_ends_soon_with_the_command_for_it(
 
 def test_keys_are_not_put_into_files_that_others_can_read(server: RunningServer) -> None:
     for file in server.data_dir.glob("access*"):
-        assert file.stat().st_mode & 0o077 == 0
+        assert closed_to_others(file)

@@ -1,12 +1,12 @@
 """Files of other programs are replaced whole or not at all, and come back as they were."""
 
-import stat
 from pathlib import Path
 
 import pytest
 
 from memory_cli.setup.files import Change, UndoFolder
 from memory_core.errors import NotFoundError, UnavailableError
+from support.platforms import closed_to_others
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_setups_are_taken_back_one_by_one_last_first(tmp_path: Path, undo: UndoF
     for before, after in ((None, b"1"), (b"1", b"2")):
         undo.carry_out([Change(path=file, before=before, after=after, mode=0o600)])
 
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert closed_to_others(file)
     assert undo.before(file, b"2") == (True, b"1")
     assert undo.before(file, b"other") == (False, None)
     assert undo.undo() == ([file], {})
@@ -102,7 +102,7 @@ def test_what_is_kept_for_undoing_is_for_its_owner_alone_and_does_not_grow(tmp_p
 
     kept = list(undo.folder.iterdir())
     assert len(kept) == 10
-    assert all(stat.S_IMODE(one.stat().st_mode) & 0o077 == 0 for folder in kept for one in (folder, *folder.iterdir()))
+    assert all(closed_to_others(one) for folder in kept for one in (folder, *folder.iterdir()))
 
 
 def test_nothing_to_change_leaves_nothing_to_undo(tmp_path: Path, undo: UndoFolder) -> None:

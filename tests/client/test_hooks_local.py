@@ -133,7 +133,7 @@ def test_a_data_directory_may_be_named_from_where_the_agent_is(home: Path, envir
         hook(STOP, {**environ, "MEMORY_DATA_DIR": "data"}, cwd=home)
 
     assert running(home)
-    assert Outbox(str(home / "data"), "local").empty()
+    until(lambda: Outbox(str(home / "data"), "local").empty())
 
 
 def test_one_that_was_killed_in_between_is_replaced(home: Path, environ: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ from memory_client.transport import Transport
 from memory_core.files import FileLock
 from memory_core.system import process_exists
 from support.bridges import bridge, machine, no_server_left, text_of
-from support.platforms import kill, posix_only
+from support.platforms import WINDOWS, kill, posix_only
 from support.sockets import listening, says
 
 CONNECT = "import sys; from memory_client import local; e = local.connect(sys.argv[1], version='0.1.0'); print(e.pid)"
@@ -282,6 +282,17 @@ def test_the_server_of_an_installed_cli_is_found(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", str(shown))
 
     assert starting.server_command() == [str(tool / "memory-server")]
+
+
+@pytest.mark.skipif(not WINDOWS, reason="elsewhere the programs of a tool are links to it")
+def test_the_server_of_an_installed_cli_is_run_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "claude-memory.exe").touch()
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert starting.server_command() == [str(tmp_path / "claude-memory.exe"), "server"]
+    with pytest.raises(UnreachableError, match="no memory server is installed"):
+        starting.server_command(through_cli=False)
 
 
 def test_the_log_does_not_grow_for_ever(data_dir: str) -> None:

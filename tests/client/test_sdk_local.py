@@ -11,6 +11,7 @@ from memory_client.sdk import MemoryClient
 from memory_client.target import resolve_target
 from memory_core.errors import InvalidError, UnavailableError
 from memory_core.types import ListQuery, NewMemory, Scope
+from support.platforms import home_of
 from support.servers import environment
 
 
@@ -19,7 +20,7 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
     """A home of its own; the server that is started inherits this process's environment."""
     home = tmp_path / "home"
     home.mkdir()
-    settings = environment({"HOME": str(home), "CLAUDE_PROJECT_DIR": str(home), "MEMORY_CLIENT_ID": "laptop"})
+    settings = environment({**home_of(home), "CLAUDE_PROJECT_DIR": str(home), "MEMORY_CLIENT_ID": "laptop"})
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     yield settings

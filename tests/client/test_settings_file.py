@@ -1,5 +1,6 @@
 """The settings file of a machine: what it says counts beneath the environment, and never with half of a pair."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from memory_client import settings_file
 from memory_client.errors import SettingError
 from memory_client.target import Target, resolve_target
-from support.platforms import posix_only
+from support.platforms import home_of, posix_only
 from support.servers import environment
 
 LAPTOP = """\
@@ -92,7 +93,7 @@ def test_the_file_may_say_that_the_local_server_is_meant(home: Path) -> None:
 
 
 def test_the_file_lies_where_the_machine_keeps_settings(tmp_path: Path) -> None:
-    assert settings_file.path({"HOME": "/home/me"}) == "/home/me/.config/claude-memory/env"
+    assert Path(settings_file.path({"HOME": "/home/me"})) == Path("/home/me/.config/claude-memory/env")
     assert settings_file.folder({"HOME": "/home/me", "XDG_CONFIG_HOME": str(tmp_path)}) == str(
         tmp_path / "claude-memory"
     )
@@ -158,14 +159,15 @@ def test_a_mistake_is_one_sentence_that_names_the_line(tmp_path: Path, line: str
 def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
     file = keep(tmp_path, b"export MEMORY_SERVER=\xff")
 
-    with pytest.raises(SettingError, match=f"^{file} cannot be read"):
+    with pytest.raises(SettingError, match=f"^{re.escape(str(file))} cannot be read"):
         resolve(tmp_path)
 
 
 def test_hooks_that_the_file_turns_off_are_off(tmp_path: Path) -> None:
     keep(tmp_path, "export MEMORY_HOOKS=off\n")
     command = [sys.executable, "-m", "memory_client", "hook", "--check"]
+    environ = environment({**home_of(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")})
 
-    said = subprocess.run(command, env=environment({"HOME": str(tmp_path)}), capture_output=True, text=True, check=True)
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
 
     assert said.stdout.startswith("Hooks are off")

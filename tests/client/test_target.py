@@ -1,12 +1,14 @@
 """Where the server is, out of the environment."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from memory_client.errors import SettingError
 from memory_client.target import LOCAL, header_text, resolve_target
+from support.platforms import posix_only
 
 
 def resolve(server: str | None = None, **environ: str) -> str | None:
@@ -106,13 +108,14 @@ def test_a_key_that_no_header_can_carry_is_one_sentence(key: str) -> None:
 
 
 def test_directories_come_from_the_environment(tmp_path: Path) -> None:
-    plain = resolve_target({"HOME": "/home/me"}, directory="/")
+    home = tmp_path / "me"
+    plain = resolve_target({"HOME": str(home)}, directory="/")
     named = resolve_target(
-        {"HOME": "/home/me", "MEMORY_DATA_DIR": "~/mine", "XDG_CACHE_HOME": str(tmp_path)}, directory="/"
+        {"HOME": str(home), "MEMORY_DATA_DIR": "~/mine", "XDG_CACHE_HOME": str(tmp_path)}, directory="/"
     )
 
-    assert (plain.data_dir, plain.cache_dir) == ("/home/me/.claude-memory", "/home/me/.cache/memory-client")
-    assert (named.data_dir, named.cache_dir) == ("/home/me/mine", str(tmp_path / "memory-client"))
+    assert (Path(plain.data_dir), Path(plain.cache_dir)) == (home / ".claude-memory", home / ".cache/memory-client")
+    assert (Path(named.data_dir), Path(named.cache_dir)) == (home / "mine", tmp_path / "memory-client")
 
 
 def test_a_relative_data_directory_is_made_absolute() -> None:
@@ -137,6 +140,7 @@ def test_the_project_is_the_one_claude_code_works_in(tmp_path: Path, monkeypatch
     assert projects == ["github.com/o/here", "github.com/o/there", "mine", "yours"]
 
 
+@posix_only("a folder in which a process stands cannot be removed there")
 def test_a_working_directory_that_is_gone_has_no_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
@@ -162,7 +166,9 @@ def test_header_text_is_what_urllib_makes_of_it() -> None:
 
 
 def test_the_client_is_known_by_its_host_name() -> None:
-    assert resolve_target({}, directory="/").client_id == os.uname().nodename
+    here = "laptop" if sys.platform == "win32" else os.uname().nodename
+
+    assert resolve_target({"COMPUTERNAME": "laptop"}, directory="/").client_id == here
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from memory_server.audit_file import NAME, AuditFile
 from memory_server.meters import Meters
 from support.apps import MakeApp
 from support.disks import fill, small_disk
+from support.platforms import closed_to_others
 from support.rpc import call_tool, tool_text
 from support.servers import running_server
 
@@ -46,7 +47,7 @@ def test_a_deletion_is_written_down_before_it_is_done_and_when_it_has_ended(tmp_
     assert (looked["action"], looked["outcome"]) == ("GET /admin/audit", "done")
     assert [entry["number"] for entry in page["entries"]] == [2], "what has ended is one entry"
     assert MARK not in (server.data_dir / NAME).read_text()
-    assert (server.data_dir / NAME).stat().st_mode & 0o777 == 0o600
+    assert closed_to_others(server.data_dir / NAME)
 
 
 def test_what_is_to_be_audited_is_also_where_it_is_refused(tmp_path: Path) -> None:

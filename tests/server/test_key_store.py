@@ -5,7 +5,6 @@ import contextlib
 import multiprocessing
 import shutil
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from memory_server.key_store import KeyStore
 from memory_server.key_uses import KeyUses
 from memory_server.keyring import Keys
 from support.disks import fill, make_read_only, small_disk
+from support.platforms import closed_to_others
 
 START = datetime(2026, 11, 25, 18, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -72,7 +72,7 @@ def test_what_is_kept_of_a_key_is_not_the_key(store: KeyStore, tmp_path: Path) -
     assert (kept.max_memories, kept.max_bytes) == (5, None)
     for file in tmp_path.iterdir():
         assert key[4:].encode() not in file.read_bytes()
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert closed_to_others(file)
 
 
 def test_no_name_is_used_twice_also_not_in_other_letters_or_after_its_end(store: KeyStore) -> None:

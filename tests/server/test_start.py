@@ -12,6 +12,7 @@ import pytest
 from memory_core.engine.compose import EngineOptions, open_engine
 from memory_server import __version__
 from memory_server.settings import is_loopback
+from support.platforms import closed_to_others, posix_only
 from support.servers import ServerDidNotStartError, environment, running_server, start_server
 
 pytestmark = pytest.mark.slow
@@ -123,6 +124,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     assert "make it a folder this user can write" in sentence
 
 
+@posix_only("files have no modes there")
 def test_what_a_server_writes_is_its_users_alone_whatever_the_folder_allows(tmp_path: Path) -> None:
     """DuckDB makes its write-ahead log anew after each checkpoint, as open as the process lets it."""
     data_dir = tmp_path / "data"
@@ -151,7 +153,7 @@ def test_a_local_server_announces_itself_to_its_user_alone(tmp_path: Path) -> No
         state = json.loads(path.read_text())
         health = httpx.get(f"{server.url}/health")
 
-        assert path.stat().st_mode & 0o777 == 0o600
+        assert closed_to_others(path)
         assert set(state) == {"pid", "port", "token", "version", "instance", "started_at"}
         assert (state["pid"], state["port"], state["version"]) == (server.process.pid, server.port, __version__)
         assert health.headers["x-memory-instance"] == state["instance"]

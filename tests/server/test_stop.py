@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from support.platforms import STOP, STOPS
 from support.rpc import ACCEPT
 from support.servers import RunningServer, running_server
 
@@ -35,7 +36,7 @@ def rest_of_answer(connection: socket.socket) -> bytes:
         return answer.read()
 
 
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stop", STOPS)
 def test_a_request_in_flight_is_answered_and_kept(tmp_path: Path, stop: signal.Signals) -> None:
     body = json.dumps({"content": "in flight " + "x" * 200}).encode()
     with running_server(tmp_path / "data") as server:
@@ -56,7 +57,7 @@ def test_a_tool_call_in_flight_is_answered(tmp_path: Path) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}).encode()
     with running_server(tmp_path / "data") as server:
         connection = send_half(server, "/mcp", body, ACCEPT)
-        server.process.send_signal(signal.SIGTERM)
+        server.process.send_signal(STOP)
         connection.sendall(body[len(body) // 2 :])
         answer = rest_of_answer(connection)
 

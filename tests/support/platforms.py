@@ -19,10 +19,13 @@ from memory_core.system import process_exists
 WINDOWS = sys.platform == "win32"
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 """For `creationflags`: only such a process can be asked to stop."""
-STOP = signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGTERM
+STOPS = (signal.CTRL_BREAK_EVENT,) if sys.platform == "win32" else (signal.SIGTERM, signal.SIGINT)
 """What asks a process to leave in order."""
+STOP = STOPS[0]
 KILL = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
 """What ends a process as a crash does: Windows knows no other way, and calls it so."""
+KILLED = 9 if WINDOWS else -9
+"""The exit code of a process that ended itself with `os.kill(os.getpid(), 9)`, which it can on every system."""
 
 
 def posix_only(why: str) -> pytest.MarkDecorator:
@@ -49,6 +52,11 @@ def home_of(home: Path) -> dict[str, str]:
         return {"HOME": str(home)}
     roaming, local = home / "AppData" / "Roaming", home / "AppData" / "Local"
     return {"HOME": str(home), "USERPROFILE": str(home), "APPDATA": str(roaming), "LOCALAPPDATA": str(local)}
+
+
+def closed_to_others(path: Path) -> bool:
+    """Whether its owner alone may read it; where there are no modes, no file says otherwise."""
+    return WINDOWS or path.stat().st_mode & 0o077 == 0
 
 
 def cannot_have_modes() -> bool:

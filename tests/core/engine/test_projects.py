@@ -216,7 +216,7 @@ act = Act(action=Action.MOVE, at=datetime.now(UTC), batch_id="move-1")
 with store.transaction() as tx:
     tx.move(Selection(to="new", scope=Scope(project_id="old"), whole=True), act)
     tx.name({"old": "new"}, act)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), 9)
 """
 
 

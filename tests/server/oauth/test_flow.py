@@ -21,6 +21,7 @@ from pydantic import AnyUrl
 
 from support.connectors import KEY, UNLIMITED, Connector, Page, bearer, code_in, oauth_server
 from support.machines import Machine
+from support.platforms import closed_to_others
 from support.servers import RunningServer, running_server
 from support.sockets import free_port
 
@@ -312,7 +313,7 @@ def test_no_key_code_or_token_is_in_a_log_or_in_the_file(tmp_path: Path) -> None
     )
     assert [text for text in secret if text.encode() in written] == []
     assert "oauth:a-connector" in server.log_text()
-    assert (tmp_path / "data" / "access.sqlite").stat().st_mode & 0o077 == 0
+    assert closed_to_others(tmp_path / "data" / "access.sqlite")
 
 
 def test_without_a_public_address_there_is_none_of_it(tmp_path: Path) -> None:

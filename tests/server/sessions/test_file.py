@@ -14,6 +14,7 @@ from memory_server.sessions.entries import Noted, Row, Seen
 from memory_server.sessions.file import MIGRATIONS, SessionFile
 from memory_server.sessions.journal import Journal
 from support.disks import fill, small_disk
+from support.platforms import posix_only
 
 AT = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 
@@ -62,6 +63,7 @@ def test_an_emptied_file_is_damaged_and_not_taken_for_one_without_sessions(tmp_p
         Journal(tmp_path).named("before")
 
 
+@posix_only("files have no modes there")
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     with contextlib.closing(Journal(tmp_path)) as journal:
         journal.seen(seen("before"), anyone)

@@ -66,7 +66,7 @@ def server(arguments: Sequence[str], place: Place) -> int:
     from memory_core import system
 
     try:
-        command = server_command()
+        command = server_command(through_cli=False)
     except ClientError:
         sys.stderr.write(
             "claude-memory: memory-server is not installed here; uv tool install 'memory-cli[local]' brings it\n"

@@ -306,8 +306,11 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _readable_size(path: Path) -> int:
-    with _file_errors(path), path.open("rb") as file:
-        return os.fstat(file.fileno()).st_size
+    with _file_errors(path):
+        if path.is_dir():  # which Windows would call a permission denied
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_size
 
 
 @contextmanager

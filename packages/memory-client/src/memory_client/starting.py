@@ -68,8 +68,11 @@ def kept_stopped(data_dir: str) -> Iterator[bool]:
         yield local.stop(data_dir)
 
 
-def server_command() -> list[str]:
-    """How to run the server: the one installed beside us, else the one on PATH. Raises UnreachableError."""
+def server_command(*, through_cli: bool = True) -> list[str]:
+    """How to run the server: the one installed beside us, else the one on PATH. Raises UnreachableError.
+
+    `claude-memory` may stand between only where it is not `claude-memory` that asks.
+    """
     if sys.executable and importlib.util.find_spec("memory_server") is not None:
         return [sys.executable, "-P", "-m", "memory_server"]  # -P: nothing is imported from where we happen to be
     path = os.environ.get("PATH")
@@ -79,6 +82,8 @@ def server_command() -> list[str]:
         beside = system.program("memory-server", os.path.dirname(os.path.realpath(cli)))
         if beside is not None:
             return [beside]
+        if through_cli and system.copies_programs():
+            return [cli, "server"]
     raise UnreachableError(f"no memory server is installed on this machine; {_INSTALL}")
 
 

@@ -20,6 +20,10 @@ PLATFORM = sys.platform
 BINARY = getattr(os, "O_BINARY", 0)
 """For `os.open`: on Windows `os.write` would make two bytes of each line's end without it."""
 _FULL = ("No space left on device", "not enough space on the disk")
+_HELD = ("Conflicting lock", "being used by another process", "File is already open in")
+# The numbers by which Windows has words for the same, in the language of the machine.
+_FULL_NUMBERS = (39, 112)
+_HELD_NUMBERS = (32, 33)
 _REPLACE_WITHIN_S = 2.0
 _LOCKED_BYTE = 1 << 30  # on Windows nobody may read what is locked: a byte far behind all that a lock file says
 
@@ -81,7 +85,21 @@ def sync_folder(folder: "str | os.PathLike[str]") -> None:
 
 def says_full(message: str) -> bool:
     """Whether a library that was refused room on the disk quotes the system so."""
-    return any(words in message for words in _FULL)
+    return any(words in message for words in (*_FULL, *_words_of_windows(_FULL_NUMBERS)))
+
+
+def says_held(message: str) -> bool:
+    """Whether it quotes the system so that another process has a file open."""
+    return any(words in message for words in (*_HELD, *_words_of_windows(_HELD_NUMBERS)))
+
+
+def _words_of_windows(numbers: tuple[int, ...]) -> list[str]:
+    if sys.platform == "win32":
+        import ctypes  # only after a failure
+
+        return [ctypes.FormatError(number).strip().rstrip(".") for number in numbers]
+    else:  # noqa: RET505
+        return []
 
 
 def has_modes(platform: str = sys.platform) -> bool:
@@ -178,6 +196,11 @@ def program(name: str, path: str | None, platform: str = sys.platform) -> str | 
     folders = [folder.strip('"') for folder in (path or "").split(";")]
     places = (paths.join(folder, one) for folder in folders if paths.isabs(folder) for one in names)
     return next((place for place in places if os.path.isfile(place)), None)
+
+
+def copies_programs(platform: str = sys.platform) -> bool:
+    """Whether uv puts copies of a tool's programs on the PATH, and not links, which would lead to those beside them."""
+    return platform == "win32"
 
 
 def process_exists(pid: int) -> bool:

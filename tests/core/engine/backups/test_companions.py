@@ -2,7 +2,6 @@
 
 import contextlib
 import sqlite3
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from memory_core.engine.backups.keeping import Keeper
 from memory_core.engine.backups.manifest import read_manifest
 from memory_core.engine.stores.duckdb import DuckDBStore
 from memory_core.errors import UnavailableError
+from support.platforms import closed_to_others
 from support.shelves import fill, folder_of, keeper, opened
 
 NAME = "beside.sqlite"
@@ -59,7 +59,7 @@ def test_a_backup_has_the_file_as_of_one_moment_with_its_checksum(store: DuckDBS
     folder = folder_of(kept_by(place), made)
     assert NAME in [file.name for file in read_manifest(folder).files]
     assert words(folder / NAME) == ["written"]
-    assert stat.S_IMODE((folder / NAME).stat().st_mode) == 0o600
+    assert closed_to_others(folder / NAME)
     assert made.state == "verified"
 
 
@@ -80,7 +80,7 @@ def test_it_is_put_back_where_there_is_none_and_said_so(store: DuckDBStore, plac
     restored = kept_by(new).restore(backup, "", replace=False)
 
     assert words(new / NAME) == ["written"]
-    assert stat.S_IMODE((new / NAME).stat().st_mode) == 0o600
+    assert closed_to_others(new / NAME)
     (note,) = [note for note in restored.notes if NAME in note]
     assert note.startswith(f"{NAME} is as it was on 20")
     assert note.endswith("; look at it")

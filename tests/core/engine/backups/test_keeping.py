@@ -30,6 +30,7 @@ from memory_core.errors import (
 from memory_core.types import Scope
 from support.disks import small_disk
 from support.entries import START, edited, embed, entry, probe, random_vectors, trash
+from support.platforms import posix_only
 from support.released import released_store
 from support.shelves import fill, folder_of, keeper, litter, opened, options, rows
 
@@ -98,6 +99,7 @@ def test_an_empty_store_is_backed_up_like_any_other(place: Path, tmp_path: Path)
     assert rows(restored(folder_of(keeper(place), made), tmp_path / "new"))["memories"] == []
 
 
+@posix_only("files have no modes there")
 def test_only_its_owner_may_read_a_backup(store: DuckDBStore, place: Path) -> None:
     before = os.umask(0)
     try:

@@ -9,7 +9,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,10 +23,11 @@ from memory_core.engine.stores.duckdb import DuckDBStore, open_store
 from memory_core.errors import UnavailableError
 from memory_core.types import Scope
 from support.entries import START, edited, entry, probe, trash
+from support.platforms import KILLED, closed_to_others
 
 COUNT = 40
 WRITER = f"""
-import os, signal, sys
+import os, sys
 from pathlib import Path
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import open_store
@@ -36,7 +36,7 @@ from support.entries import entry
 store = open_store("", StoreOptions(data_dir=Path(sys.argv[1]), threads=1, min_free_bytes=0))
 for number in range({COUNT}):
     store.insert([entry(f"number n{{number}} of many")])
-os.kill(os.getpid(), signal.SIGKILL)
+os.kill(os.getpid(), 9)
 """
 
 
@@ -45,7 +45,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a store whose process was killed: everything is in the log, one write a memory."""
     folder = tmp_path_factory.mktemp("killed")
     ended = subprocess.run([sys.executable, "-c", WRITER, str(folder)], cwd=Path(__file__).parents[3], check=False)
-    assert ended.returncode == -signal.SIGKILL
+    assert ended.returncode == KILLED
     return folder
 
 
@@ -307,4 +307,4 @@ def test_what_is_noted_beside_the_file_may_be_lost_or_spoilt(folder: Path) -> No
     assert total(folder) == COUNT
     with opened(folder) as store:
         store.insert([entry("new")])
-    assert watermark.stat().st_mode & 0o777 == 0o600
+    assert closed_to_others(watermark)

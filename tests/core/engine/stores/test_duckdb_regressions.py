@@ -8,7 +8,6 @@ import contextlib
 import json
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -21,13 +20,13 @@ import pytest
 from memory_core.engine.ports import StoreOptions
 from memory_core.engine.stores.duckdb import open_store
 from support.entries import MODEL, edited, entry
-from support.platforms import posix_only
+from support.platforms import KILLED, posix_only
 
 Rows = list[list[object]]
 
 # Reads statements as JSON; prints the rows of the last one. Killed, it leaves all of them in the log.
 STEP = """
-import json, os, signal, sys, duckdb
+import json, os, sys, duckdb
 path, ending, *statements = json.loads(sys.stdin.read())
 connection = duckdb.connect(path)
 if ending == "kill":
@@ -36,7 +35,7 @@ for statement in statements:
     rows = connection.execute(statement).fetchall()
 print(json.dumps(rows, default=str), flush=True)
 if ending == "kill":
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), 9)
 """
 
 
@@ -45,7 +44,7 @@ def run(path: Path, *statements: str, ending: str = "close") -> Rows:
     ended = subprocess.run(
         [sys.executable, "-c", STEP], input=given, capture_output=True, text=True, check=False, timeout=120
     )
-    assert ended.returncode == (-signal.SIGKILL if ending == "kill" else 0), ended.stderr[-2000:]
+    assert ended.returncode == (KILLED if ending == "kill" else 0), ended.stderr[-2000:]
     rows: Rows = json.loads(ended.stdout)
     return rows
 

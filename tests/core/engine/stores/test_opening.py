@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import shutil
-import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from memory_core.errors import InternalError, UnavailableError
 from memory_core.types import Scope
 from support.disks import make_read_only, small_disk
 from support.entries import entry
+from support.platforms import closed_to_others
 
 
 def options(folder: Path, min_free_bytes: int = 0) -> StoreOptions:
@@ -38,8 +38,8 @@ def refusal(folder: Path) -> str:
 def test_a_new_store_is_for_its_owner_alone(tmp_path: Path) -> None:
     with opened(tmp_path / "new" / "data") as store:
         folder = tmp_path / "new" / "data"
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-        assert stat.S_IMODE((folder / "memories.duckdb").stat().st_mode) == 0o600
+        assert closed_to_others(folder)
+        assert closed_to_others(folder / "memories.duckdb")
         assert store.location == str(folder / "memories.duckdb")
 
 

@@ -31,8 +31,6 @@ SETTINGS = (
 )
 USED = "SELECT block_size, used_blocks FROM pragma_database_size()"
 _Config = dict[str, str | bool | int | float | list[str]]
-# As Linux and macOS, and as Windows have it.
-_HELD = ("Conflicting lock", "being used by another process", "File is already open in")
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 
@@ -158,7 +156,7 @@ def connect(
 
 def refusal(path: Path, message: str) -> str:
     """What DuckDB said of the file at `path`, as a sentence of ours."""
-    if is_held(message):
+    if system.says_held(message):
         holder = _HOLDER.search(message)
         return _in_use(path, holder[1] if holder else None)
     if "Permission denied" in message or "Access is denied" in message:
@@ -175,11 +173,6 @@ def refusal(path: Path, message: str) -> str:
         f"{path} cannot be read as a store: {said} "
         "It is unchanged; put a backup or a copy from the folder 'snapshots' in its place, or move it aside"
     )
-
-
-def is_held(message: str) -> bool:
-    """Whether DuckDB says that another process has the file open."""
-    return any(words in message for words in _HELD)
 
 
 def _connect(path: Path, config: _Config, *, read_only: bool, name: Path | None = None) -> duckdb.DuckDBPyConnection:

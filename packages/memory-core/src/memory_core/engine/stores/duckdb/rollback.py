@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 from msgspec import Struct
 
+from memory_core import system
 from memory_core.engine.parquet import write_parquet
 from memory_core.engine.ports import EmbeddedEntry, StoreOptions
 from memory_core.engine.stores.duckdb import comparison, exchange, maintenance, opening, transfer, upgrade
@@ -116,7 +117,7 @@ def _plan(path: Path, snapshot: Path) -> Plan:
             now = int(cursor.execute(VERSION.format(database="after")).fetchall()[0][0])
             since = _since(cursor)
         except duckdb.Error as error:
-            if opening.is_held(str(error)):
+            if system.says_held(str(error)):
                 raise UnavailableError(opening.refusal(path, str(error))) from error
             now, since = None, None  # it may be damaged, and the reason to go back
     return Plan(

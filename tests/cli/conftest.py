@@ -8,6 +8,7 @@ import pytest
 
 from support.bridges import no_server_left
 from support.machines import Machine
+from support.platforms import WINDOWS
 from support.servers import running_server
 
 NOT_HERE = dict.fromkeys(("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME", "OPENCODE_CONFIG"), "")
@@ -32,7 +33,10 @@ def remote_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine
 @pytest.fixture
 def laptop(tmp_path: Path) -> Iterator[Machine]:
     """A machine of its own, on which no agent is configured elsewhere than at home."""
-    machine = Machine(tmp_path / "home", **NOT_HERE)
+    home = tmp_path / "home"
+    # Windows has another folder for them; where it is, is not what these tests are about.
+    settings = {"XDG_CONFIG_HOME": str(home / ".config")} if WINDOWS else {}
+    machine = Machine(home, **NOT_HERE, **settings)
     with no_server_left(machine.home / ".claude-memory"):
         yield machine
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import stat
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -13,11 +12,12 @@ import pytest
 
 from support.bridges import no_server_left
 from support.machines import COMMAND, Machine, Ran
+from support.platforms import EXE, cannot_have_modes, closed_to_others, posix_only
 from support.servers import RunningServer, running_server
 from support.sockets import free_port
 
 KEY = "a-key-$with'signs"
-BRIDGE = COMMAND.with_name("memory-client")
+BRIDGE = COMMAND.with_name(f"memory-client{EXE}")
 CLAUDE_JSON = (
     b'{\n  "numStartups": 3,\n  "mcpServers": {\n    "git": {"command": "uvx", "args": ["mcp-server-git"]}\n  }\n}'
 )
@@ -52,7 +52,7 @@ def plain(file: Path) -> Any:
 
 def everything(folder: Path) -> dict[str, bytes]:
     """All files but those of the local server and of undo."""
-    found = {str(file.relative_to(folder)): file for file in folder.rglob("*") if file.is_file()}
+    found = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
     ours = (".claude-memory/", ".config/claude-memory/undo/", ".cache/")
     return {name: file.read_bytes() for name, file in found.items() if not name.startswith(ours)}
 
@@ -78,7 +78,7 @@ def test_claude_code_is_wired_tried_left_alone_and_put_back(laptop: Machine) -> 
             "memory": {"type": "stdio", "command": str(BRIDGE), "args": []},
         }
     }
-    assert stat.S_IMODE(claude.stat().st_mode) == 0o600
+    assert closed_to_others(claude)
     text = settings.read_bytes()
     assert text.startswith(b'\xef\xbb\xbf{\r\n\t"hooks": {\r\n\t\t"Stop": [\r\n')
     assert b"// mine\r\n" in text
@@ -164,7 +164,8 @@ def test_a_server_and_its_key_are_kept_apart_from_the_agents(laptop: Machine, se
     assert f"Tried with {server.url}" in said.out
     kept = laptop.home / ".config" / "claude-memory"
     assert (kept / "key").read_text() == f"{KEY}\n"
-    assert {stat.S_IMODE((kept / name).stat().st_mode) for name in ("key", "env")} == {0o600}
+    assert closed_to_others(kept / "key")
+    assert closed_to_others(kept / "env")
     others = everything(laptop.home)
     del others[".config/claude-memory/key"]
     assert not any(KEY.encode() in data for data in others.values())
@@ -311,7 +312,7 @@ def test_a_file_that_is_not_understood_stops_everything(laptop: Machine, name: s
 
 
 def test_a_file_that_cannot_be_written_is_one_sentence_and_nothing_is_half_done(laptop: Machine) -> None:
-    if os.geteuid() == 0:
+    if cannot_have_modes():
         (laptop.home / ".codex").write_text("a file where a folder should be")
     else:
         keep(laptop.home / ".codex" / "other", b"").parent.chmod(0o500)
@@ -349,6 +350,7 @@ def test_a_change_made_since_survives_removing_and_undoing(laptop: Machine) -> N
     assert claude.read_text() == '{\n  "numStartups": 4\n}\n'
 
 
+@posix_only("its uvx is a shell script")
 def test_in_a_project_stands_nothing_of_this_machine(laptop: Machine) -> None:
     """A stand-in for uvx: it starts the bridge that is here."""
     shop = laptop.repository("shop")

@@ -228,7 +228,7 @@ def test_an_agent_is_found_by_its_program_or_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [one.name for one in AGENTS])
 def test_the_page_shows_what_is_written(name: str) -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
     section = page.split(f"### {agent(name).title}\n")[1].split("### ")[0]
     shown = section.split("```json\n" if "```json" in section else "```toml\n")[1].split("```")[0]
     empty = "" if name == "codex" else "{}\n"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from memory_core.project import Verdict, examine, identify, normalised
 from memory_core.remotes import without_credentials
+from support.platforms import posix_only
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -283,6 +284,7 @@ def test_git_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (id_of(made) or "").startswith("tool@")
 
 
+@posix_only("its git is a shell script")
 def test_a_git_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = repository(tmp_path / "tool")
     slow = tmp_path / "bin" / "git"

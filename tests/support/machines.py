@@ -20,14 +20,14 @@ from typing import Any
 
 import pytest
 
-from support.platforms import WINDOWS, home_of
+from support.platforms import EXE, WINDOWS, home_of
 from support.servers import environment
 
 # Modules are compiled once for all commands of a run, whatever its own environment says about that.
 COMPILED = tempfile.mkdtemp(prefix="compiled-")
 atexit.register(shutil.rmtree, COMPILED, ignore_errors=True)
 
-COMMAND = Path(sys.executable).with_name("claude-memory")
+COMMAND = Path(sys.executable).with_name(f"claude-memory{EXE}")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def of_scripts() -> list[Message]:
         for match in _FAILING.finditer(text):
             said = _tidy(re.sub(r'"\s*"', " ", (match[1] or match[2]).strip().strip('"')))
             if words(said) >= _LEAST_WORDS and "$*" not in said:  # which is how `fail` itself prints
-                found.add(Message(said, str(path.relative_to(ROOT))))
+                found.add(Message(said, path.relative_to(ROOT).as_posix()))
     return sorted(found)
 
 

@@ -19,6 +19,7 @@ from memory_core.system import process_exists
 WINDOWS = sys.platform == "win32"
 NEW_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 """For `creationflags`: only such a process can be asked to stop."""
+EXE = ".exe" if WINDOWS else ""
 STOPS = (signal.CTRL_BREAK_EVENT,) if sys.platform == "win32" else (signal.SIGTERM, signal.SIGINT)
 """What asks a process to leave in order."""
 STOP = STOPS[0]

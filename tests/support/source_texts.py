@@ -80,7 +80,7 @@ class Programs:
         if node in self._seen:
             return
         self._seen.add(node)
-        place = f"{module.path.relative_to(ROOT)}:{node.lineno}"
+        place = f"{module.path.relative_to(ROOT).as_posix()}:{node.lineno}"
         match node:
             case ast.Constant(value=str(text)):
                 yield _FORMATTED.sub(GAP, text) if "%" in text else text, place

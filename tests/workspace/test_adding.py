@@ -24,13 +24,15 @@ TOOL_TESTS = ("tests/server/test_tools.py", "tests/client/test_snapshot.py")
 
 
 def blocks(page: str, kind: str) -> list[str]:
-    return re.findall(rf"^```{kind}\n(.*?)^```$", (DOCS / f"{page}.md").read_text(), re.DOTALL | re.MULTILINE)
+    return re.findall(
+        rf"^```{kind}\n(.*?)^```$", (DOCS / f"{page}.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 @pytest.mark.parametrize("page", PACKAGES)
 def test_what_a_page_shows_of_an_example_stands_there(page: str) -> None:
     files = [file for end in ("py", "toml") for file in (EXAMPLES / PACKAGES[page]).rglob(f"*.{end}")]
-    texts = [file.read_text() for file in files]
+    texts = [file.read_text(encoding="utf-8") for file in files]
 
     shown = [*blocks(page, "python"), *blocks(page, "toml")]
 
@@ -105,7 +107,7 @@ async def test_the_tool_of_the_page_works_in_a_copy_of_the_tree(patched: Path, t
     ran = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *TOOL_TESTS, folder=tree, path=path)
     access = run("-m", "pytest", "-q", "tests/server/test_access.py", "-k", "memory_history", folder=tree, path=path)
 
-    assert "memory_history" in (tree / "docs" / "reference" / "mcp.md").read_text()
+    assert "memory_history" in (tree / "docs" / "reference" / "mcp.md").read_text(encoding="utf-8")
     assert re.search(r"\d+ passed", ran.stdout), ran.stdout
     assert "1 passed" in access.stdout
     with running_server(tmp_path / "data", env={"PYTHONPATH": os.pathsep.join(map(str, path))}) as server:

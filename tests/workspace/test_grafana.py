@@ -18,9 +18,13 @@ from support.rpc import ACCEPT
 from support.servers import running_server
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "grafana"
-DASHBOARD: dict[str, Any] = json.loads((FOLDER / "dashboard.json").read_text())
+DASHBOARD: dict[str, Any] = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
 PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-RULES = [rule for group in yaml.safe_load((FOLDER / "alerts.yml").read_text())["groups"] for rule in group["rules"]]
+RULES = [
+    rule
+    for group in yaml.safe_load((FOLDER / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
 ADDED = {"instance", "job"}
 """Labels that Prometheus adds to what it scrapes."""
 WORDS = {
@@ -149,7 +153,7 @@ def test_prometheus_itself_takes_the_files_and_finds_the_names_right(scrape: str
 
 
 def test_the_page_names_every_metric(told: Labels) -> None:
-    page = (FOLDER.parent / "metrics.md").read_text()
+    page = (FOLDER.parent / "metrics.md").read_text(encoding="utf-8")
     names = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in told if name.startswith("memory_")}
 
     assert {name for name in names if f"`{name}`" not in page} == set()

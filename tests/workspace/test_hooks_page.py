@@ -14,10 +14,11 @@ import httpx
 import pytest
 
 from support.bridges import machine
+from support.platforms import posix_only
 from support.rpc import ACCEPT, answer_of
 from support.servers import RunningServer, running_server
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "hooks.md").read_text()
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "hooks.md").read_text(encoding="utf-8")
 KEY = "9f1c7d0e5b3a42e88f6d"
 SAID = "We deploy on Fridays, only after lunch"
 FIELDS = {
@@ -81,6 +82,7 @@ def test_every_event_that_hooks_serve_is_on_the_page() -> None:
     assert all(f"| `{event}` |" in PAGE for event in FIELDS)
 
 
+@posix_only("the page has commands for a shell")
 @pytest.mark.parametrize("handler", COMMANDS, ids=str)
 def test_a_command_works_as_printed(
     handler: Handler, server: RunningServer, environ: dict[str, str], tmp_path: Path

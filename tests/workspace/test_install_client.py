@@ -94,7 +94,7 @@ def test_a_laptop_is_set_up_used_set_up_again_and_cleared(laptop: Laptop, server
     assert "For an agent: claude-memory setup claude-code" in installed.stdout
     assert KEY not in installed.stdout + installed.stderr
     assert stat.S_IMODE((laptop.settings / "key").stat().st_mode) == 0o600
-    assert (laptop.settings / "key").read_text() == f"{KEY}\n"
+    assert (laptop.settings / "key").read_text(encoding="utf-8") == f"{KEY}\n"
 
     kept = laptop.shell("claude-memory add 'We deploy on Fridays' --no-project")
     assert kept.returncode == 0, kept.stderr
@@ -127,7 +127,7 @@ def test_claude_code_is_given_it_without_the_key_and_cleared(
     claude.chmod(0o755)
     mine = laptop.home / ".claude.json"
     mine.write_text('{\n  "mcpServers": {\n    "memory": {"command": "npx", "args": ["server-memory"]}\n  }\n}\n')
-    before = mine.read_text()
+    before = mine.read_text(encoding="utf-8")
     key = laptop.home / "key file"
     key.write_text(KEY)
 
@@ -135,16 +135,22 @@ def test_claude_code_is_given_it_without_the_key_and_cleared(
 
     assert installed.returncode == 0, installed.stderr
     bridge = f"{laptop.home}/.local/bin/memory-client"
-    servers = json.loads(mine.read_text())["mcpServers"]
+    servers = json.loads(mine.read_text(encoding="utf-8"))["mcpServers"]
     assert servers["memory"] == {"command": "npx", "args": ["server-memory"]}
     assert servers["claude-memory"] == {"type": "stdio", "command": bridge, "args": []}
     hooks = laptop.home / ".claude" / "settings.json"
-    assert hooks.read_text().count(f'"command": "{bridge}"') == 6
-    assert KEY not in mine.read_text() + hooks.read_text() + installed.stdout + installed.stderr
+    assert hooks.read_text(encoding="utf-8").count(f'"command": "{bridge}"') == 6
+    assert (
+        KEY
+        not in mine.read_text(encoding="utf-8")
+        + hooks.read_text(encoding="utf-8")
+        + installed.stdout
+        + installed.stderr
+    )
 
     removed = laptop.install("--uninstall")
     assert removed.returncode == 0, removed.stderr
-    assert mine.read_text() == before
+    assert mine.read_text(encoding="utf-8") == before
     assert not hooks.exists()
     assert not laptop.settings.exists()
 
@@ -193,4 +199,4 @@ def test_print_says_what_would_be_done_and_does_nothing(laptop: Laptop) -> None:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {file.name: file.read_text() for file in folder.iterdir() if file.is_file()}
+    return {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir() if file.is_file()}

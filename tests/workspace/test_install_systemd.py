@@ -186,7 +186,7 @@ def test_a_unit_is_valid_and_little_exposed(unit: Path, tmp_path: Path) -> None:
     assert analyze("verify", here) == (0, "")
     assert exposure(here) <= 1.5
 
-    here.write_text(f"{here.read_text()}\n{FALLBACK.read_text(encoding='utf-8')}")
+    here.write_text(f"{here.read_text(encoding='utf-8')}\n{FALLBACK.read_text(encoding='utf-8')}")
     assert exposure(here) <= 3.0
 
 

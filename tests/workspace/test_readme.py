@@ -15,9 +15,11 @@ from support.sources import old_systems
 
 ROOT = Path(__file__).resolve().parents[2]
 # The port may be in use here: the commands run with another one.
-README = (ROOT / "README.md").read_text().replace("8420", str(free_port()))
+README = (ROOT / "README.md").read_text(encoding="utf-8").replace("8420", str(free_port()))
 DOCS = {
-    page.relative_to(ROOT / "docs").with_suffix("").as_posix(): page.read_text().replace("8420", str(free_port()))
+    page.relative_to(ROOT / "docs").with_suffix("").as_posix(): page.read_text(encoding="utf-8").replace(
+        "8420", str(free_port())
+    )
     for page in sorted((ROOT / "docs").rglob("*.md"))
 }
 PAGES = {"README": README} | DOCS

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VERSION = tomllib.loads((ROOT / "packages/memory-core/pyproject.toml").read_text())["project"]["version"]
+VERSION = tomllib.loads((ROOT / "packages/memory-core/pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "version"
+]
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def release(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def edit(file: Path, old: str, new: str) -> None:
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8")
     assert old in text
     file.write_text(text.replace(old, new))
 

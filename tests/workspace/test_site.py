@@ -15,7 +15,7 @@ SPECIAL = re.compile(r"^```+\{|^:::|^\([\w-]+\)=$|^!!! |\A---\n", re.MULTILINE)
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_is_plain_markdown(page: Path) -> None:
-    assert SPECIAL.findall(page.read_text()) == []
+    assert SPECIAL.findall(page.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize(

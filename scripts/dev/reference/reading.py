@@ -28,9 +28,9 @@ def variables() -> dict[str, str]:
     """Variable → a file that reads it, relative to the root."""
     found: dict[str, str] = {}
     for file in sorted((ROOT / "packages").rglob("*.py")):
-        found |= dict.fromkeys(in_python(file.read_text(encoding="utf-8")), str(file.relative_to(ROOT)))
+        found |= dict.fromkeys(in_python(file.read_text(encoding="utf-8")), file.relative_to(ROOT).as_posix())
     for file in _scripts():
-        found |= dict.fromkeys(in_shell(file.read_text(encoding="utf-8")), str(file.relative_to(ROOT)))
+        found |= dict.fromkeys(in_shell(file.read_text(encoding="utf-8")), file.relative_to(ROOT).as_posix())
     return {name: file for name, file in found.items() if name not in _NO_VARIABLES}
 
 

@@ -50,7 +50,7 @@ def contents(store: DuckDBStore) -> list[str]:
 
 def files(folder: Path) -> dict[str, bytes]:
     return {
-        str(file.relative_to(folder)): file.read_bytes()
+        file.relative_to(folder).as_posix(): file.read_bytes()
         for file in folder.rglob("*")
         if file.is_file() and not file.name.endswith(".lock")
     }

@@ -68,7 +68,7 @@ def read(path: Path) -> Iterator[Found]:
     """Every memory of the folder, or of one such file; a file of ours that cannot be read is left."""
     seen: set[str] = set()
     for file in sorted(_named(path)) if path.is_dir() else [path]:
-        where = str(file.relative_to(path)) if path.is_dir() else path.name
+        where = file.relative_to(path).as_posix() if path.is_dir() else path.name
         try:
             memory = memory_of(file.read_bytes())
         except (InvalidError, OSError) as error:

@@ -364,7 +364,7 @@ def test_a_client_of_another_version_is_upgraded_as_the_tool_that_brought_it(
     environment = laptop.home / "tools" / tool
     program = environment / "bin" / "memory-client"
     program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\necho memory-client 0.0.1\n")
+    program.write_text("#!/bin/sh\necho memory-client 0.0.1\n", encoding="utf-8")
     program.chmod(0o755)
     (environment / "uv-receipt.toml").touch()
     linked = laptop.home / "bin" / "memory-client"
@@ -479,7 +479,7 @@ def test_a_log_that_is_gone_names_the_backup(own: Machine, data: Path) -> None:
 
 def kill_server(data: Path) -> None:
     """End the local server as a crash does, with what it wrote last in its log."""
-    state = json.loads((data / "server.json").read_text())
+    state = json.loads((data / "server.json").read_text(encoding="utf-8"))
     httpx.post(
         f"http://127.0.0.1:{state['port']}/memories",
         json={"content": "in the log"}, headers={"X-API-Key": state["token"]},
@@ -491,7 +491,7 @@ def kill_server(data: Path) -> None:
 
 def _state(pid: int) -> str:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
     except FileNotFoundError:
         return "Z"
 
@@ -499,7 +499,7 @@ def _state(pid: int) -> str:
 @posix_only("a process is halted by a signal")
 def test_a_server_that_does_not_answer_is_named_with_its_process(own: Machine, data: Path) -> None:
     own.run("add", "one")
-    pid = json.loads((data / "server.json").read_text())["pid"]
+    pid = json.loads((data / "server.json").read_text(encoding="utf-8"))["pid"]
     os.kill(pid, 19)
     try:
         found = one(own, "server")

@@ -184,7 +184,7 @@ def test_a_server_elsewhere_cannot_be_stopped_from_here(remote_machine: Machine)
 
 
 def test_a_data_directory_that_cannot_be_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     machine = Machine(tmp_path / "home")
 
     assert_sentence(machine.run("--data-dir", tmp_path / "file" / "data", "list"), FAILED)
@@ -324,4 +324,4 @@ def test_completion_is_written_for_the_shell(local_machine: Machine, tmp_path: P
     ran = local_machine.run("--install-completion", "--shell", "bash", "--output", tmp_path / "complete.bash")
 
     assert ran.code == 0
-    assert "backfill-embeddings" in (tmp_path / "complete.bash").read_text()
+    assert "backfill-embeddings" in (tmp_path / "complete.bash").read_text(encoding="utf-8")

@@ -74,10 +74,10 @@ def test_a_file_that_was_touched_is_no_conflict_and_one_that_was_changed_brings_
 ) -> None:
     path = mcp_memory(tmp_path)
     own.run("import", path)
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     entity = json.loads(lines[0])
     entity["observations"].append("moved to York")
-    path.write_text("\n".join([json.dumps(entity), *lines[1:]]))
+    path.write_text("\n".join([json.dumps(entity), *lines[1:]]), encoding="utf-8")
 
     report = own.run("--json", "import", path).json
 
@@ -106,7 +106,7 @@ def test_a_project_is_given_to_memories_of_none(own: Machine, tmp_path: Path) ->
 def test_what_cannot_be_taken_is_reported_with_its_place_and_the_rest_comes(own: Machine, tmp_path: Path) -> None:
     path = mcp_memory(tmp_path)
     bad = ["{broken", '{"type":"entity","name":"\\ud800","entityType":"x","observations":[]}', *["[]"] * 30]
-    path.write_text(path.read_text() + "\n".join(bad) + "\n")
+    path.write_text(path.read_text(encoding="utf-8") + "\n".join(bad) + "\n", encoding="utf-8")
 
     ran = own.run("import", path)
     report = own.run("--json", "import", path).json
@@ -120,7 +120,10 @@ def test_what_cannot_be_taken_is_reported_with_its_place_and_the_rest_comes(own:
 
 def test_a_text_beyond_the_limit_comes_in_parts(own: Machine, tmp_path: Path) -> None:
     path = tmp_path / "memory.jsonl"
-    path.write_text(json.dumps({"type": "entity", "name": "long", "entityType": "x", "observations": [BEYOND_ANY]}))
+    path.write_text(
+        json.dumps({"type": "entity", "name": "long", "entityType": "x", "observations": [BEYOND_ANY]}),
+        encoding="utf-8",
+    )
 
     assert own.run("--json", "import", path).json["imported"] == 3
     assert own.run("--json", "import", path).json["unchanged"] == 3
@@ -128,7 +131,7 @@ def test_a_text_beyond_the_limit_comes_in_parts(own: Machine, tmp_path: Path) ->
 
 def test_a_source_that_could_be_two_things_or_none_is_asked_for(own: Machine, tmp_path: Path) -> None:
     nonsense = tmp_path / "notes.txt"
-    nonsense.write_text("just some words")
+    nonsense.write_text("just some words", encoding="utf-8")
 
     unknown = own.run("import", nonsense)
     misnamed = own.run("import", claude_code(tmp_path), "--from", "claude-cod")
@@ -176,7 +179,7 @@ def test_a_markdown_folder_is_brought_up_to_date_and_another_is_left_alone(own: 
     folder = tmp_path / "memories"
     foreign = tmp_path / "foreign"
     foreign.mkdir()
-    (foreign / "mine.txt").write_text("precious")
+    (foreign / "mine.txt").write_text("precious", encoding="utf-8")
     own.run("export", folder, "--format", "markdown")
     own.run("add", "another one")
 
@@ -191,7 +194,7 @@ def test_a_markdown_folder_is_brought_up_to_date_and_another_is_left_alone(own: 
 def test_an_export_has_the_format_of_its_name_and_overwrites_nothing(own: Machine, tmp_path: Path) -> None:
     fill(own)
     taken = tmp_path / "taken.jsonl"
-    taken.write_text("precious")
+    taken.write_text("precious", encoding="utf-8")
 
     own.run("export", tmp_path / "a.jsonl", "--bare")
     unclear = own.run("export", tmp_path / "memories")
@@ -200,7 +203,7 @@ def test_an_export_has_the_format_of_its_name_and_overwrites_nothing(own: Machin
     assert [b'"history"' in line for line in (tmp_path / "a.jsonl").read_bytes().splitlines()] == [False] * 3
     assert (unclear.code, refused.code) == (2, 1)
     assert "--format" in unclear.err
-    assert taken.read_text() == "precious"
+    assert taken.read_text(encoding="utf-8") == "precious"
 
 
 def test_a_broken_line_of_our_own_file_refuses_all_of_it(own: Machine, tmp_path: Path) -> None:

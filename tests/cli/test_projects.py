@@ -68,7 +68,7 @@ def test_every_step_to_the_verdict_is_explained(local_machine: Machine, project:
 def test_what_names_a_project_is_explained(local_machine: Machine, shop: Path) -> None:
     option = local_machine.run("project", "explain", "-p", "mine", "--json", cwd=shop).json
     variable = local_machine.run("project", "explain", "--json", cwd=shop, env={"MEMORY_PROJECT": "mine"}).json
-    (shop / ".memory-project").write_text("theirs\n")
+    (shop / ".memory-project").write_text("theirs\n", encoding="utf-8")
     file = local_machine.run("project", "explain", "--json", cwd=shop).json
 
     assert (option["why"], variable["why"]) == ("-p names it", "MEMORY_PROJECT names it")
@@ -78,7 +78,7 @@ def test_what_names_a_project_is_explained(local_machine: Machine, shop: Path) -
 
 
 def test_a_file_that_claims_another_repository_is_said(local_machine: Machine, shop: Path) -> None:
-    (shop / ".memory-project").write_text("github.com/acme/secret\n")
+    (shop / ".memory-project").write_text("github.com/acme/secret\n", encoding="utf-8")
 
     ran = local_machine.run("project", cwd=shop)
     doctor = local_machine.run("doctor", "--json", cwd=shop)
@@ -112,7 +112,9 @@ def test_a_directory_says_what_it_was_before(local_machine: Machine, project: st
     local_machine.run("add", "before", cwd=shop)
     assert local_machine.run("project", "register", cwd=shop).out.endswith(f"is project git.example/acme/{project}\n")
     config = shop / ".git" / "config"
-    config.write_text(config.read_text().replace(f"acme/{project}", f"acme/new-{project}"))
+    config.write_text(
+        config.read_text(encoding="utf-8").replace(f"acme/{project}", f"acme/new-{project}"), encoding="utf-8"
+    )
 
     unseen = local_machine.run("project", "explain", cwd=shop).out
     local_machine.run("project", "register", cwd=shop)

@@ -150,7 +150,7 @@ def test_every_agent_gets_its_own_form_and_all_of_it_can_be_taken_back(laptop: M
         "mcp": {"memory": {"type": "local", "command": [str(BRIDGE)], "enabled": True}}
     }
     assert codex.read_bytes().startswith(CODEX)
-    assert tomllib.loads(codex.read_text())["mcp_servers"]["memory"] == plainly
+    assert tomllib.loads(codex.read_text(encoding="utf-8"))["mcp_servers"]["memory"] == plainly
 
     done(laptop.run("setup", "--undo"))
     assert everything(laptop.home) == before
@@ -163,7 +163,7 @@ def test_a_server_and_its_key_are_kept_apart_from_the_agents(laptop: Machine, se
     done(said)
     assert f"Tried with {server.url}" in said.out
     kept = laptop.home / ".config" / "claude-memory"
-    assert (kept / "key").read_text() == f"{KEY}\n"
+    assert (kept / "key").read_text(encoding="utf-8") == f"{KEY}\n"
     assert closed_to_others(kept / "key")
     assert closed_to_others(kept / "env")
     others = everything(laptop.home)
@@ -209,7 +209,9 @@ def test_the_local_server_can_be_meant_again(laptop: Machine, server: RunningSer
     done(laptop.run("setup", "codex", "--server", server.url, env={"MEMORY_API_KEY": KEY}))
 
     assert "this machine's own server" in done(laptop.run("setup", "codex", "--server", "local"))
-    assert "export MEMORY_SERVER=local\n" in (laptop.home / ".config" / "claude-memory" / "env").read_text()
+    assert "export MEMORY_SERVER=local\n" in (laptop.home / ".config" / "claude-memory" / "env").read_text(
+        encoding="utf-8"
+    )
     assert laptop.run("status", "--json").json["local"]
 
 
@@ -218,7 +220,9 @@ def test_a_data_directory_of_ones_own_is_kept_for_agents_without_a_shell(laptop:
     with no_server_left(mine):
         done(laptop.run("setup", "codex", env={"MEMORY_DATA_DIR": str(mine)}))
 
-        assert f"export MEMORY_DATA_DIR={mine}\n" in (laptop.home / ".config" / "claude-memory" / "env").read_text()
+        assert f"export MEMORY_DATA_DIR={mine}\n" in (laptop.home / ".config" / "claude-memory" / "env").read_text(
+            encoding="utf-8"
+        )
         assert laptop.run("status", "--json").json["data_dir"] == str(mine)
         assert "nothing to change" in done(laptop.run("setup", "codex"))
 
@@ -230,7 +234,7 @@ def test_other_lines_of_the_settings_file_stay(laptop: Machine, server: RunningS
         laptop.run("setup", "codex", "--server", server.url, env={"MEMORY_API_KEY": KEY, "MEMORY_CLIENT_ID": "laptop"})
     )
 
-    assert env.read_text().splitlines() == [
+    assert env.read_text(encoding="utf-8").splitlines() == [
         "# mine",
         "export MEMORY_HOOKS=context",
         f"export MEMORY_SERVER={server.url}",
@@ -258,7 +262,7 @@ def test_a_quoted_value_and_a_remark_behind_one_are_no_further_variables(
 
     done(laptop.run("setup", "codex", "--server", server.url, env={"MEMORY_API_KEY": KEY}))
 
-    assert env.read_text().splitlines()[:2] == [
+    assert env.read_text(encoding="utf-8").splitlines()[:2] == [
         "export MEMORY_CLIENT_ID='my laptop'",
         f"export MEMORY_SERVER={server.url}",
     ]
@@ -313,7 +317,7 @@ def test_a_file_that_is_not_understood_stops_everything(laptop: Machine, name: s
 
 def test_a_file_that_cannot_be_written_is_one_sentence_and_nothing_is_half_done(laptop: Machine) -> None:
     if cannot_have_modes():
-        (laptop.home / ".codex").write_text("a file where a folder should be")
+        (laptop.home / ".codex").write_text("a file where a folder should be", encoding="utf-8")
     else:
         keep(laptop.home / ".codex" / "other", b"").parent.chmod(0o500)
     before = everything(laptop.home)
@@ -339,7 +343,9 @@ def test_a_link_is_followed_and_stays_a_link(laptop: Machine) -> None:
 def test_a_change_made_since_survives_removing_and_undoing(laptop: Machine) -> None:
     claude = keep(laptop.home / ".claude.json", b'{\n  "numStartups": 3\n}\n')
     done(laptop.run("setup", "claude-code"))
-    claude.write_text(claude.read_text().replace('"numStartups": 3', '"numStartups": 4'))
+    claude.write_text(
+        claude.read_text(encoding="utf-8").replace('"numStartups": 3', '"numStartups": 4'), encoding="utf-8"
+    )
 
     undone = laptop.run("setup", "--undo")
     assert undone.code == 1
@@ -347,7 +353,7 @@ def test_a_change_made_since_survives_removing_and_undoing(laptop: Machine) -> N
     (before,) = [word for word in undone.err.split() if "/undo/" in word]
     assert plain(Path(before)) == {"numStartups": 3}
     done(laptop.run("setup", "--remove"))
-    assert claude.read_text() == '{\n  "numStartups": 4\n}\n'
+    assert claude.read_text(encoding="utf-8") == '{\n  "numStartups": 4\n}\n'
 
 
 @posix_only("its uvx is a shell script")
@@ -364,7 +370,7 @@ def test_in_a_project_stands_nothing_of_this_machine(laptop: Machine) -> None:
     assert ".mcp.json: added the server memory: uvx memory-client" in said
     assert "asks each person once" in said
     written = {
-        file.relative_to(shop).as_posix(): file.read_text()
+        file.relative_to(shop).as_posix(): file.read_text(encoding="utf-8")
         for file in shop.rglob("*.[jt]*")
         if ".git/" not in str(file)
     }
@@ -395,7 +401,7 @@ def test_a_key_is_asked_for_without_being_shown(laptop: Machine, server: Running
 
     assert asked.code == 0, asked.out
     assert KEY not in asked.out
-    assert (laptop.home / ".config" / "claude-memory" / "key").read_text() == f"{KEY}\n"
+    assert (laptop.home / ".config" / "claude-memory" / "key").read_text(encoding="utf-8") == f"{KEY}\n"
 
 
 def test_beside_our_plugin_nothing_is_put_in(laptop: Machine) -> None:

@@ -197,7 +197,7 @@ def test_claude_desktop_of_the_store_is_shown_another_folder(tmp_path: Path) -> 
     inside = local / "Packages" / "Claude_pzs8sxrjxfjjc" / "LocalCache" / "Roaming" / "Claude"
     (local / "Packages" / "Claude_pzs8sxrjxfjjc").mkdir(parents=True)
     (roaming / "Claude").mkdir(parents=True)
-    (roaming / "Claude" / "claude_desktop_config.json").write_text("{}")
+    (roaming / "Claude" / "claude_desktop_config.json").write_text("{}", encoding="utf-8")
     environ = {"USERPROFILE": str(tmp_path), "APPDATA": str(roaming), "LOCALAPPDATA": str(local)}
 
     found = servers_file(Machine(environ, tmp_path, "win32"), servers("claude-desktop"))
@@ -208,7 +208,7 @@ def test_claude_desktop_of_the_store_is_shown_another_folder(tmp_path: Path) -> 
 def test_the_variant_that_is_there_is_taken(tmp_path: Path) -> None:
     for folder in (".config/VSCodium/User", ".config/opencode"):
         (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / ".config/opencode/opencode.jsonc").write_text("{}")
+    (tmp_path / ".config/opencode/opencode.jsonc").write_text("{}", encoding="utf-8")
     machine = Machine({"HOME": str(tmp_path)}, tmp_path, "linux")
 
     assert servers_file(machine, servers("vscode")) == tmp_path / ".config/VSCodium/User/mcp.json"
@@ -218,7 +218,7 @@ def test_the_variant_that_is_there_is_taken(tmp_path: Path) -> None:
 def test_an_agent_is_found_by_its_program_or_its_folder(tmp_path: Path) -> None:
     program = tmp_path / "bin" / "gemini"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\n")
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o755)
     (tmp_path / ".cursor").mkdir()
     machine = Machine({"HOME": str(tmp_path), "PATH": str(program.parent)}, tmp_path, "linux")

@@ -10,18 +10,18 @@ from support.machines import Machine
 def used(machine: Machine) -> tuple[Path, Path]:
     """A machine on which Claude Code has worked: two projects, one in two worktrees, and instructions of one's own."""
     shop = machine.repository("my_shop", "git@github.com:acme/shop.git")
-    (shop / "CLAUDE.md").write_text("# Shop\n- We deploy on Fridays\n- Port 8000\n")
+    (shop / "CLAUDE.md").write_text("# Shop\n- We deploy on Fridays\n- Port 8000\n", encoding="utf-8")
     again = machine.repository("shop-again", "https://github.com/acme/shop")
-    (again / "CLAUDE.md").write_text((shop / "CLAUDE.md").read_text())
+    (again / "CLAUDE.md").write_text((shop / "CLAUDE.md").read_text(encoding="utf-8"), encoding="utf-8")
     claude = machine.home / ".claude"
     for project in (shop, again):
         folder = claude / "projects" / encoded(str(project))
         folder.mkdir(parents=True)
-        (folder / "s.jsonl").write_text(json.dumps({"cwd": str(project)}) + "\n")
+        (folder / "s.jsonl").write_text(json.dumps({"cwd": str(project)}) + "\n", encoding="utf-8")
     memory = claude / "projects" / encoded(str(shop)) / "memory"
     memory.mkdir()
-    (memory / "MEMORY.md").write_text("- The worker needs a restart after a schema change\n")
-    (claude / "CLAUDE.md").write_text("- Be brief\n")
+    (memory / "MEMORY.md").write_text("- The worker needs a restart after a schema change\n", encoding="utf-8")
+    (claude / "CLAUDE.md").write_text("- Be brief\n", encoding="utf-8")
     return shop, again
 
 

@@ -31,7 +31,7 @@ def test_on_windows_commands_are_for_powershell() -> None:
 @posix_only("its commands are tried in a shell of Unix")
 def test_a_shell_understands_them(tmp_path: Path) -> None:
     file = tmp_path / "it's a $(file)"
-    file.write_text("last\n")
+    file.write_text("last\n", encoding="utf-8")
 
     assert subprocess.run(typed.last_lines(str(file)), shell=True, capture_output=True, check=True).stdout == b"last\n"
     subprocess.run(typed.remove(str(file)), shell=True, check=True)

@@ -289,7 +289,7 @@ def test_a_git_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.
     made = repository(tmp_path / "tool")
     slow = tmp_path / "bin" / "git"
     slow.parent.mkdir()
-    slow.write_text("#!/bin/sh\nexec sleep 600\n")
+    slow.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:/usr/bin:/bin")
     monkeypatch.setattr("memory_core.git._ROOT_COMMIT_TIMEOUT_S", 0.1)
@@ -331,7 +331,7 @@ def test_outside_of_git_there_is_no_project(tmp_path: Path) -> None:
 def test_what_memory_project_names_goes_first(tmp_path: Path) -> None:
     made = repository(tmp_path / "tool", remote="git@github.com:o/r.git")
 
-    (made / ".memory-project").write_text("of-the-file")
+    (made / ".memory-project").write_text("of-the-file", encoding="utf-8")
 
     project = identify(str(made), "work/mine")
 
@@ -389,7 +389,7 @@ def test_no_content_of_a_configuration_is_an_error(tmp_path_factory: pytest.Temp
     made = tmp_path_factory.mktemp("fuzz") / "tool"
     git_dir = made / ".git"
     (git_dir / "objects").mkdir(parents=True)
-    (git_dir / "HEAD").write_text("ref: refs/heads/main\n")
+    (git_dir / "HEAD").write_text("ref: refs/heads/main\n", encoding="utf-8")
     (git_dir / "shallow").touch()  # git itself is not asked
     (git_dir / "config").write_bytes(content)
 
@@ -411,7 +411,7 @@ def home_with(folder: Path, **files: str) -> dict[str, str]:
     for name, text in files.items():
         path = folder / name.replace("__", "/").replace("_", ".", 1)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     return {"HOME": str(folder)}
 
 
@@ -445,7 +445,7 @@ def test_a_mirror_that_this_machine_fetches_from_names_nothing(tmp_path: Path) -
 def test_configuration_for_repositories_in_one_folder_counts_there_alone(tmp_path: Path) -> None:
     home = home_with(
         tmp_path / "home",
-        _gitconfig=f'[includeIf "gitdir:{tmp_path}/work/"]\n\tpath = ~/work\n',
+        _gitconfig=f'[includeIf "gitdir:{tmp_path.as_posix()}/work/"]\n\tpath = ~/work\n',
         work='[url "https://git.lan/"]\n\tinsteadOf = w:\n',
     )
 
@@ -455,8 +455,10 @@ def test_configuration_for_repositories_in_one_folder_counts_there_alone(tmp_pat
 
 def test_a_remote_in_an_included_file_counts(tmp_path: Path) -> None:
     made = repository(tmp_path / "a", commits=0)
-    (made / ".git" / "more").write_text('[remote "origin"]\n\turl = https://git.lan/o/r\n[include]\n\tpath = more\n')
-    (made / ".git" / "config").write_text("[include]\n\tpath = more\n")
+    (made / ".git" / "more").write_text(
+        '[remote "origin"]\n\turl = https://git.lan/o/r\n[include]\n\tpath = more\n', encoding="utf-8"
+    )
+    (made / ".git" / "config").write_text("[include]\n\tpath = more\n", encoding="utf-8")
 
     assert id_of(made) == "git.lan/o/r"
 
@@ -559,7 +561,9 @@ def test_a_repository_of_somebody_else_starts_no_program(tmp_path: Path) -> None
     """Its configuration could have one in it, for what git should fetch."""
     made = repository(tmp_path / "a", commits=2)
     head = git(made, "rev-parse", "HEAD")
-    (made / ".git" / "objects" / head[:2] / head[2:]).unlink()
+    object_ = made / ".git" / "objects" / head[:2] / head[2:]
+    object_.chmod(0o600)  # or Windows would not remove it
+    object_.unlink()
     for key, value in {
         "core.repositoryformatversion": "1", "extensions.partialClone": "evil", "remote.evil.promisor": "true",
         "remote.evil.url": f"ext::touch {tmp_path}/started", "protocol.ext.allow": "always",
@@ -698,7 +702,7 @@ def test_a_file_may_name_what_a_remote_of_its_repository_gives(mono: Path) -> No
 
 def test_a_link_in_place_of_the_file_is_not_read(mono: Path, tmp_path: Path) -> None:
     """It could lead to a secret, whose first line would go out as a project's name."""
-    (tmp_path / "secret").write_text("hunter2\n")
+    (tmp_path / "secret").write_text("hunter2\n", encoding="utf-8")
     (mono / ".memory-project").symlink_to(tmp_path / "secret")
 
     verdict = examine(str(mono))

@@ -88,7 +88,7 @@ def test_a_wrong_flag_is_named_as_the_flag() -> None:
 
 def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "key"
-    file.write_text("from the file\n")
+    file.write_text("from the file\n", encoding="utf-8")
 
     assert load_settings(Example, {"EXAMPLE_KEY_FILE": str(file)}).key == "from the file"
 
@@ -127,7 +127,7 @@ def test_a_secret_can_be_a_systemd_credential_of_its_name(tmp_path: Path) -> Non
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
     assert load_settings(Example, environ).key is None
 
-    (tmp_path / "EXAMPLE_KEY").write_text("from systemd\n")
+    (tmp_path / "EXAMPLE_KEY").write_text("from systemd\n", encoding="utf-8")
     assert load_settings(Example, environ).key == "from systemd"
 
     with pytest.raises(InvalidError, match="both EXAMPLE_KEY_FILE and the credential EXAMPLE_KEY are set"):

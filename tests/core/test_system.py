@@ -142,8 +142,8 @@ def test_a_program_started_alone_has_no_input_and_writes_where_it_is_told(tmp_pa
         process = system.start_alone([sys.executable, "-c", code], folder=str(tmp_path), output=log)
 
     assert process.wait(60) == 0
-    assert (tmp_path / "log").read_text().split(maxsplit=1)[0] == "True"
-    assert Path((tmp_path / "log").read_text().split(maxsplit=1)[1].strip()).samefile(tmp_path)
+    assert (tmp_path / "log").read_text(encoding="utf-8").split(maxsplit=1)[0] == "True"
+    assert Path((tmp_path / "log").read_text(encoding="utf-8").split(maxsplit=1)[1].strip()).samefile(tmp_path)
 
 
 @posix_only("a session is what a terminal ends")
@@ -157,12 +157,12 @@ def test_a_program_started_alone_leaves_the_session_of_its_terminal() -> None:
 
 
 def test_a_replaced_file_has_the_new_content(tmp_path: Path) -> None:
-    (tmp_path / "new").write_text("new")
-    (tmp_path / "old").write_text("old")
+    (tmp_path / "new").write_text("new", encoding="utf-8")
+    (tmp_path / "old").write_text("old", encoding="utf-8")
 
     system.replace(tmp_path / "new", tmp_path / "old")
 
-    assert (tmp_path / "old").read_text() == "new"
+    assert (tmp_path / "old").read_text(encoding="utf-8") == "new"
     assert not (tmp_path / "new").exists()
 
 
@@ -185,11 +185,11 @@ def test_a_private_file_is_for_its_owner_alone(tmp_path: Path) -> None:
 def test_a_lock_file_can_be_read_while_it_is_locked(tmp_path: Path) -> None:
     """It names the process that holds it; Windows lets nobody read the bytes that are locked."""
     path = tmp_path / "lock"
-    path.write_text("12")
+    path.write_text("12", encoding="utf-8")
     file = os.open(path, os.O_RDWR)
     try:
         assert system.lock(file)
-        assert path.read_text() == "12"
+        assert path.read_text(encoding="utf-8") == "12"
         system.unlock(file)
     finally:
         os.close(file)

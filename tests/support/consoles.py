@@ -92,7 +92,7 @@ def _steps(body: str) -> Iterator[Step]:
 
 def run(session: Session, *, folder: Path, environment: Mapping[str, str], script: Path) -> list[tuple[Step, str]]:
     """Each step with what it printed on a terminal, errors included. A step that fails is an AssertionError."""
-    script.write_text("".join(f'{step.command}\necho "{_DONE} $?"\n' for step in session.steps))
+    script.write_text("".join(f'{step.command}\necho "{_DONE} $?"\n' for step in session.steps), encoding="utf-8")
     terminal, side = pty.openpty()
     fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
     with subprocess.Popen(

@@ -63,7 +63,7 @@ def word_reader(folder: Path, word: str = "", *, second_text: bool = False, clas
         "max_position_embeddings": 64,
         "pad_token_id": 0,
     }
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 
@@ -96,7 +96,7 @@ def _tokenizer(folder: Path) -> Tokenizer:
 
 def _without_segments(path: Path) -> None:
     settings = json.loads(path.read_bytes()) | {"model_input_names": ["input_ids", "attention_mask"]}
-    path.write_text(json.dumps(settings))
+    path.write_text(json.dumps(settings), encoding="utf-8")
 
 
 def _linear(name: str, diagonal: float) -> dict[str, NDArray[np.float32]]:

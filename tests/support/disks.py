@@ -58,7 +58,7 @@ def second_path(folder: Path, other: Path) -> Iterator[Path]:
 
 
 def _press(switch: Path) -> None:
-    switch.write_text("1")
+    switch.write_text("1", encoding="utf-8")
 
 
 def make_read_only(folder: Path) -> None:

@@ -83,10 +83,10 @@ def nginx(folder: Path, server_port: int) -> Iterator[Front]:
             "memory.example.org;": "localhost;",
         },
     )
-    (folder / "memory.conf").write_text(configuration)
+    (folder / "memory.conf").write_text(configuration, encoding="utf-8")
     # Started as root, its workers would be somebody else, who may not look into the folder.
     user = "user root;\n" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, user=user))
+    (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, user=user), encoding="utf-8")
     front = Front(f"https://localhost:{tls}", f"http://localhost:{plain}", authority, folder / "memory.log")
     command = ["nginx", "-e", f"{folder}/nginx-errors.log", "-c", f"{folder}/nginx.conf", "-g", "daemon off;"]
     with _running(command, front, folder):
@@ -104,7 +104,7 @@ def caddy(folder: Path, server_port: int) -> Iterator[Front]:
             "\nmemory.example.org {": "\nlocalhost {",
         },
     )
-    (folder / "Caddyfile").write_text(_CADDY.format(tls=tls, plain=plain) + configuration)
+    (folder / "Caddyfile").write_text(_CADDY.format(tls=tls, plain=plain) + configuration, encoding="utf-8")
     authority = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     front = Front(f"https://localhost:{tls}", f"http://localhost:{plain}", authority, folder / "memory.log")
     command = ["caddy", "run", "--adapter", "caddyfile", "--config", f"{folder}/Caddyfile"]
@@ -123,7 +123,7 @@ def why_not(name: str) -> str | None:
 
 
 def _placed(name: str, places: dict[str, str]) -> str:
-    text = (EXAMPLES / name).read_text()
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
     for there, here in places.items():
         assert there in text, f"{name} has no {there!r} any more"
         text = text.replace(there, here)
@@ -146,9 +146,9 @@ def _running(command: list[str], front: Front, folder: Path) -> Iterator[None]:
 def _wait_until_it_answers(process: "subprocess.Popen[bytes]", front: Front, folder: Path) -> None:
     until = time.monotonic() + PATIENCE_S
     while True:
-        assert process.poll() is None, (folder / "proxy.out").read_text()
+        assert process.poll() is None, (folder / "proxy.out").read_text(encoding="utf-8")
         with contextlib.suppress(httpx.TransportError, OSError), front.client() as client:
             client.get("/health")
             return
-        assert time.monotonic() < until, (folder / "proxy.out").read_text()
+        assert time.monotonic() < until, (folder / "proxy.out").read_text(encoding="utf-8")
         time.sleep(0.05)

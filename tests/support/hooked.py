@@ -75,7 +75,9 @@ class SessionServer:
         """Pass for the local server of `data_dir`."""
         data_dir.mkdir(parents=True, exist_ok=True)
         state = {"pid": os.getpid(), "port": self.port, "token": self.key or "t", "version": __version__}
-        Path(data_dir, "server.json").write_text(json.dumps({**state, "instance": self.instance, "started_at": ""}))
+        Path(data_dir, "server.json").write_text(
+            json.dumps({**state, "instance": self.instance, "started_at": ""}), encoding="utf-8"
+        )
 
     def respond(self, _: str, path: str, headers: dict[str, str], body: bytes) -> Answer | None:
         """None: the connection is cut."""

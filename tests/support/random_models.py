@@ -30,5 +30,5 @@ def random_model(folder: Path, config_class: str, settings: dict[str, Any], *, p
     pooled = {"word_embedding_dimension": 48, f"pooling_mode_{pooling}_token{'s' if pooling == 'mean' else ''}": True}
     if pooling == "cls":
         pooled["pooling_mode_mean_tokens"] = False
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooled))
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooled), encoding="utf-8")
     return folder

@@ -171,7 +171,7 @@ Deploy on Fridays, only after lunch. See [[staging]].
 
 
 def lines(path: Path, items: Iterable[Any]) -> Path:
-    path.write_text("".join(json.dumps(item) + "\n" for item in items))
+    path.write_text("".join(json.dumps(item) + "\n" for item in items), encoding="utf-8")
     return path
 
 
@@ -266,15 +266,15 @@ def claude_mem(folder: Path) -> Path:
 def basic_memory(folder: Path) -> Path:
     notes = folder / "vault" / "notes"
     notes.mkdir(parents=True)
-    (notes / "Checkout.md").write_text(NOTE)
+    (notes / "Checkout.md").write_text(NOTE, encoding="utf-8")
     return folder / "vault"
 
 
 def claude_code(folder: Path) -> Path:
     memory = folder / "projects" / "-work-shop" / "memory"
     memory.mkdir(parents=True)
-    (memory / "MEMORY.md").write_text(INDEX)
-    (memory / "deploying.md").write_text(DEPLOYING)
+    (memory / "MEMORY.md").write_text(INDEX, encoding="utf-8")
+    (memory / "deploying.md").write_text(DEPLOYING, encoding="utf-8")
     return folder / "projects" / "-work-shop"
 
 
@@ -294,7 +294,7 @@ def mem0(folder: Path) -> Path:
     }
     relation = {"source": "ada", "relationship": "drinks", "target": "tea"}
     path = folder / "mem0.json"
-    path.write_text(json.dumps({"results": [memory], "relations": [relation]}))
+    path.write_text(json.dumps({"results": [memory], "relations": [relation]}), encoding="utf-8")
     return path
 
 
@@ -332,7 +332,9 @@ def engram(folder: Path) -> Path:
 
 def engram_export(folder: Path) -> Path:
     path = folder / "engram-export.json"
-    path.write_text(json.dumps({"version": "0.1.0", "exported_at": "2026-03-03 09:00:00"} | ENGRAM_ROWS, indent=2))
+    path.write_text(
+        json.dumps({"version": "0.1.0", "exported_at": "2026-03-03 09:00:00"} | ENGRAM_ROWS, indent=2), encoding="utf-8"
+    )
     return path
 
 
@@ -390,7 +392,7 @@ def hindsight(folder: Path) -> Path:
     path = folder / "hindsight.json"
     item = {"id": "5d1f2c3b-0000-4000-8000-000000000001", "text": "Deploys happen on Fridays", "context": "team rules",
             "date": "2026-05-01T09:00:00+00:00", "fact_type": "world", "entities": "team"}  # fmt: skip
-    path.write_text(json.dumps({"items": [item], "total": 1, "limit": 100, "offset": 0}))
+    path.write_text(json.dumps({"items": [item], "total": 1, "limit": 100, "offset": 0}), encoding="utf-8")
     return path
 
 
@@ -399,7 +401,7 @@ def letta(folder: Path) -> Path:
     path = folder / "letta.json"
     passage = {"id": "passage-5d1f2c3b-0000-4000-8000-000000000002", "text": "Ada maintains the shop", "tags": ["team"],
                "created_at": "2026-05-02T09:00:00Z", "metadata": {}, "archive_id": "archive-1"}  # fmt: skip
-    path.write_text(json.dumps([passage]))
+    path.write_text(json.dumps([passage]), encoding="utf-8")
     return path
 
 
@@ -416,7 +418,9 @@ def old_systems(home: Path) -> None:
     for make in (mcp_memory, mem0, hindsight, letta):
         make(home)
     (home / "notes").mkdir()
-    (home / "notes" / "deploying.md").write_text("# Deploying\n\nWe deploy on Fridays, only after lunch.\n")
+    (home / "notes" / "deploying.md").write_text(
+        "# Deploying\n\nWe deploy on Fridays, only after lunch.\n", encoding="utf-8"
+    )
 
 
 SOURCES: dict[str, Callable[[Path], Path]] = {

@@ -67,7 +67,7 @@ def test_it_is_copied_to_a_second_folder_where_old_copies_make_room(server: Runn
 
 
 def test_a_key_may_come_from_a_file(server: RunningServer, tmp_path: Path) -> None:
-    (tmp_path / "key").write_text(KEY + "\n")
+    (tmp_path / "key").write_text(KEY + "\n", encoding="utf-8")
 
     assert run(MEMORY_SERVER=server.url, MEMORY_API_KEY_FILE=str(tmp_path / "key")).returncode == 0
 

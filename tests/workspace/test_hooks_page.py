@@ -69,7 +69,7 @@ def environ(tmp_path: Path, server: RunningServer) -> dict[str, str]:
     home = tmp_path / "home"
     script = home / ".claude" / "hooks" / "memory.sh"
     script.parent.mkdir(parents=True)
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT, encoding="utf-8")
     script.chmod(0o755)
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return machine(

@@ -123,13 +123,15 @@ def test_claude_code_is_given_it_without_the_key_and_cleared(
     laptop: Laptop, server: RunningServer, wheels: Path
 ) -> None:
     claude = laptop.home / ".local" / "bin" / "claude"
-    claude.write_text("#!/bin/sh\n")
+    claude.write_text("#!/bin/sh\n", encoding="utf-8")
     claude.chmod(0o755)
     mine = laptop.home / ".claude.json"
-    mine.write_text('{\n  "mcpServers": {\n    "memory": {"command": "npx", "args": ["server-memory"]}\n  }\n}\n')
+    mine.write_text(
+        '{\n  "mcpServers": {\n    "memory": {"command": "npx", "args": ["server-memory"]}\n  }\n}\n', encoding="utf-8"
+    )
     before = mine.read_text(encoding="utf-8")
     key = laptop.home / "key file"
-    key.write_text(KEY)
+    key.write_text(KEY, encoding="utf-8")
 
     installed = laptop.install("--server", server.url, "--wheels", wheels, "--api-key-file", key)
 

@@ -164,7 +164,7 @@ def test_the_command_for_admins_finds_the_server_that_the_settings_name(host: st
     admin = admin.replace("/etc/claude-local-memory-server", str(tmp_path))
     shown = 'echo "$MEMORY_SERVER $MEMORY_API_KEY_FILE ${MEMORY_API_KEY-unset}" #'
     admin = admin.replace("exec /opt/claude-local-memory-server/current/bin/claude-memory", shown)
-    (tmp_path / "env").write_text(f"# a comment\n{host}\nMEMORY_PORT=9000\n")
+    (tmp_path / "env").write_text(f"# a comment\n{host}\nMEMORY_PORT=9000\n", encoding="utf-8")
     command = ["sh", "-c", admin, "claude-memory-admin"]
 
     ended = subprocess.run(
@@ -179,14 +179,16 @@ def test_the_command_for_admins_finds_the_server_that_the_settings_name(host: st
 def test_a_unit_is_valid_and_little_exposed(unit: Path, tmp_path: Path) -> None:
     here = tmp_path / unit.name
     # The program is not installed here; /bin/true stands for it.
-    here.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(encoding="utf-8")))
+    here.write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", unit.read_text(encoding="utf-8")), encoding="utf-8")
     other = SERVER if unit is BACKUP else BACKUP
-    (tmp_path / other.name).write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", other.read_text("utf-8")))
+    (tmp_path / other.name).write_text(
+        re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", other.read_text("utf-8")), encoding="utf-8"
+    )
 
     assert analyze("verify", here) == (0, "")
     assert exposure(here) <= 1.5
 
-    here.write_text(f"{here.read_text(encoding='utf-8')}\n{FALLBACK.read_text(encoding='utf-8')}")
+    here.write_text(f"{here.read_text(encoding='utf-8')}\n{FALLBACK.read_text(encoding='utf-8')}", encoding="utf-8")
     assert exposure(here) <= 3.0
 
 

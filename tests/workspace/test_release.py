@@ -84,7 +84,7 @@ def release(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def edit(file: Path, old: str, new: str) -> None:
     text = file.read_text(encoding="utf-8")
     assert old in text
-    file.write_text(text.replace(old, new))
+    file.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_the_four_packages_have_one_version_and_exact_pins() -> None:

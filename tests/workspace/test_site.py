@@ -29,7 +29,7 @@ def test_a_page_is_plain_markdown(page: Path) -> None:
     ],
 )
 def test_a_page_that_would_load_something_from_another_host_is_named(html: str, tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text(html)
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
 
     checked = _check(tmp_path)
 
@@ -38,8 +38,10 @@ def test_a_page_that_would_load_something_from_another_host_is_named(html: str, 
 
 
 def test_a_site_may_link_to_other_hosts_and_load_from_its_own(tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text('<a href="https://docs.example/">read on</a><script src="../x.js"></script>')
-    (tmp_path / "page.css").write_text("a { background: url(data:image/png;base64,AAAA) }")
+    (tmp_path / "page.html").write_text(
+        '<a href="https://docs.example/">read on</a><script src="../x.js"></script>', encoding="utf-8"
+    )
+    (tmp_path / "page.css").write_text("a { background: url(data:image/png;base64,AAAA) }", encoding="utf-8")
 
     assert _check(tmp_path).returncode == 0
 

@@ -16,8 +16,8 @@ def add_entry_point(monkeypatch: pytest.MonkeyPatch, folder: Path, group: str, l
     """What installing a distribution with this entry point does."""
     info = folder / "stranger-1.0.dist-info"
     info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{line}\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{line}\n", encoding="utf-8")
     monkeypatch.syspath_prepend(folder)
 
 

@@ -219,7 +219,7 @@ def test_another_programs_file_is_refused(tmp_path: Path, statement: str) -> Non
 
 def test_a_view_that_reads_other_files_is_not_followed(tmp_path: Path) -> None:
     """Who may send a file may not have the server read another."""
-    (tmp_path / "secret.csv").write_text("secret\n")
+    (tmp_path / "secret.csv").write_text("secret\n", encoding="utf-8")
     with duckdb.connect(tmp_path / "evil.duckdb") as connection:
         view = f"SELECT 'a' AS id, secret AS content, 'fact' AS memory_type FROM read_csv('{tmp_path}/secret.csv')"
         connection.execute(f"CREATE VIEW memories AS {view}")

@@ -106,9 +106,9 @@ def test_a_bad_line_is_refused_by_its_number(tmp_path: Path, line: bytes, words:
 
 def test_a_file_that_exists_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
-    path.write_text("precious")
+    path.write_text("precious", encoding="utf-8")
 
     with pytest.raises(ConflictError):
         write_lines(path, iter([[an_entry(1)]]))
 
-    assert path.read_text() == "precious"
+    assert path.read_text(encoding="utf-8") == "precious"

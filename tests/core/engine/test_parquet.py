@@ -108,23 +108,25 @@ def test_other_programs_read_the_times_as_utc(tmp_path: Path) -> None:
 
 
 def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "mine.parquet").write_text("precious")
+    (tmp_path / "mine.parquet").write_text("precious", encoding="utf-8")
 
     with pytest.raises(ConflictError, match="exists already"):
         write_parquet(tmp_path / "mine.parquet", iter([[without_vectors()]]))
 
-    assert (tmp_path / "mine.parquet").read_text() == "precious"
+    assert (tmp_path / "mine.parquet").read_text(encoding="utf-8") == "precious"
 
 
 def test_a_file_that_took_the_name_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
     def batches() -> Iterator[list[EmbeddedEntry]]:
         yield [without_vectors()]
-        (tmp_path / "mine.parquet").write_text("precious")
+        (tmp_path / "mine.parquet").write_text("precious", encoding="utf-8")
 
     with pytest.raises(ConflictError):
         write_parquet(tmp_path / "mine.parquet", batches())
 
-    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("mine.parquet", "precious")]
+    assert [(file.name, file.read_text(encoding="utf-8")) for file in tmp_path.iterdir()] == [
+        ("mine.parquet", "precious")
+    ]
 
 
 def test_a_failure_in_the_middle_leaves_no_file(tmp_path: Path) -> None:

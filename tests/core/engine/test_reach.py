@@ -144,7 +144,7 @@ async def _outcome(call: Call, view: Memories, folder: Path) -> object:
 async def _exported(view: Memories, folder: Path, file_format: FileFormat) -> Sequence[str]:
     path = folder.with_suffix(f".{file_format.value}")
     await view.export_file(path, ExportQuery(format=file_format))
-    return sorted(path.read_text().splitlines()[1:])
+    return sorted(path.read_text(encoding="utf-8").splitlines()[1:])
 
 
 def _search(mode: SearchMode, words: str = "which port does the API listen on", **fields: object) -> Call:

@@ -28,6 +28,14 @@ def test_observations_relations_and_the_rest_of_a_note_become_memories(tmp_path:
     assert parts[1].tags[-1] == "risk"
 
 
+def test_the_line_ends_of_windows_make_no_other_memory(tmp_path: Path) -> None:
+    before = taken(basic_memory(tmp_path))
+    for note in tmp_path.rglob("*.md"):
+        note.write_bytes(note.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+
+    assert [(one.id, one.content) for one in taken(tmp_path)] == [(one.id, one.content) for one in before]
+
+
 def test_tasks_times_and_code_are_prose(tmp_path: Path) -> None:
     note, *_ = taken(basic_memory(tmp_path))
 
@@ -45,7 +53,9 @@ def test_front_matter_gives_times_tags_and_whatever_else_it_has(tmp_path: Path) 
 
 
 def test_a_note_of_relations_alone_is_an_entity(tmp_path: Path) -> None:
-    (tmp_path / "Ada.md").write_text("---\ntitle: Ada\ntype: person\n---\n# Ada\n## Relations\n- maintains [[Shop]]\n")
+    (tmp_path / "Ada.md").write_text(
+        "---\ntitle: Ada\ntype: person\n---\n# Ada\n## Relations\n- maintains [[Shop]]\n", encoding="utf-8"
+    )
 
     note, relation = taken(tmp_path)
 
@@ -55,7 +65,7 @@ def test_a_note_of_relations_alone_is_an_entity(tmp_path: Path) -> None:
 
 def test_a_copy_of_a_note_and_the_same_line_twice_are_told_apart(tmp_path: Path) -> None:
     vault = basic_memory(tmp_path)
-    (vault / "notes" / "Copy.md").write_text(NOTE + "- [risk] The provider limits calls\n")
+    (vault / "notes" / "Copy.md").write_text(NOTE + "- [risk] The provider limits calls\n", encoding="utf-8")
 
     memories = taken(vault)
 
@@ -73,7 +83,7 @@ def test_a_note_that_moved_keeps_its_ids(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_left_and_the_rest_is_taken(tmp_path: Path) -> None:
     vault = basic_memory(tmp_path)
     (vault / "binary.md").write_bytes(b"\xff\xfe\0")
-    (vault / "odd.md").write_text("---\ntitle: Odd\n{{template}}\n---\ntext\n")
+    (vault / "odd.md").write_text("---\ntitle: Odd\n{{template}}\n---\ntext\n", encoding="utf-8")
 
     found = list(read(vault))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from memory_core.formats.others.claude_places import directory_of, encoded, known
+from support.platforms import posix_only
 
 
 @pytest.fixture
@@ -23,7 +24,9 @@ def kept_for(settings: Path, directory: Path) -> Path:
 
 def session(folder: Path, *places: Path) -> None:
     lines = [{"type": "summary"}, *({"cwd": str(place)} for place in places)]
-    (folder / "session.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines) + "no json\n")
+    (folder / "session.jsonl").write_text(
+        "".join(f"{json.dumps(line)}\n" for line in lines) + "no json\n", encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,11 +82,12 @@ def test_claude_codes_own_list_knows_it_too(tmp_path: Path, settings: Path, plac
         (tmp_path / name).mkdir()
     folder = kept_for(settings, tmp_path / "my_shop")
     projects = {str(tmp_path / "gone"): {}, str(tmp_path / "my_shop"): {"allowedTools": []}}
-    (tmp_path / "home" / place).write_text(json.dumps({"projects": projects}))
+    (tmp_path / "home" / place).write_text(json.dumps({"projects": projects}), encoding="utf-8")
 
     assert directory_of(folder) == tmp_path / "my_shop"
 
 
+@posix_only("a drive is not searched")
 def test_last_the_disk_is_searched_and_only_one_answer_counts(tmp_path: Path, settings: Path) -> None:
     (tmp_path / "a-b" / "my_shop.v2").mkdir(parents=True)
     folder = kept_for(settings, tmp_path / "a-b" / "my_shop.v2")

@@ -66,7 +66,7 @@ def test_verdicts_between_memories_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["[]", "{", '{"exported_at": 1}', '{"sessions": [], "observations": []}'])
 def test_json_that_is_no_export_is_not_taken_for_one(tmp_path: Path, text: str) -> None:
     path = tmp_path / "export.json"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
 
     assert not FORMAT.takes(path)
 
@@ -74,7 +74,8 @@ def test_json_that_is_no_export_is_not_taken_for_one(tmp_path: Path, text: str) 
 def test_an_entry_that_is_no_object_is_left_and_the_rest_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "export.json"
     path.write_text(
-        json.dumps({"exported_at": "now"} | ENGRAM_ROWS | {"observations": [7, *ENGRAM_ROWS["observations"]]})
+        json.dumps({"exported_at": "now"} | ENGRAM_ROWS | {"observations": [7, *ENGRAM_ROWS["observations"]]}),
+        encoding="utf-8",
     )
 
     found = list(read(path))

@@ -159,15 +159,15 @@ def test_files_of_others_stay_whatever_they_are_called(tmp_path: Path) -> None:
         tmp_path / "README.md": "mine",
         place / "notes.md": "mine",
         place / "looks-like-one--0123456789ab.md": "mine",
-        place / f"copy of {NAME[:-3]} (2).md": (place / NAME).read_text(),
+        place / f"copy of {NAME[:-3]} (2).md": (place / NAME).read_text(encoding="utf-8"),
         place / "other-digits--0123456789ab.txt": "mine",
     }
     for path, text in mine.items():
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
     assert write_markdown(tmp_path, []).removed == 1
 
-    assert {path: path.read_text() for path in mine} == mine
+    assert {path: path.read_text(encoding="utf-8") for path in mine} == mine
     assert not (place / NAME).exists()
 
 
@@ -183,7 +183,7 @@ def test_a_link_to_elsewhere_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "thesis.md").write_text("mine")
+    (tmp_path / "thesis.md").write_text("mine", encoding="utf-8")
 
     with pytest.raises(ConflictError, match="choose an empty folder"):
         write_markdown(tmp_path, [kept()])
@@ -193,11 +193,11 @@ def test_a_folder_with_other_things_in_it_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_of_anothers_in_the_way_is_not_overwritten(tmp_path: Path) -> None:
     write_markdown(tmp_path, [kept()])
-    (tmp_path / PLACE).write_text("mine")
+    (tmp_path / PLACE).write_text("mine", encoding="utf-8")
 
     write_markdown(tmp_path, [kept()])
 
-    assert (tmp_path / PLACE).read_text() == "mine"
+    assert (tmp_path / PLACE).read_text(encoding="utf-8") == "mine"
     assert as_memories(tmp_path) == [kept()]
 
 
@@ -241,7 +241,7 @@ def test_the_same_memory_twice_is_refused_before_anything_is_removed(tmp_path: P
 
 def test_a_file_that_was_broken_by_hand_is_left_with_the_reason(tmp_path: Path) -> None:
     write_markdown(tmp_path, [kept(), kept(id="7" * 32)])
-    (tmp_path / PLACE).write_text("---\nid: oops\n---\n\ntext\n")
+    (tmp_path / PLACE).write_text("---\nid: oops\n---\n\ntext\n", encoding="utf-8")
 
     found = list(read(tmp_path))
 
@@ -258,7 +258,7 @@ def test_the_folder_and_one_file_of_it_are_recognised(tmp_path: Path) -> None:
 
 
 def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
 
     with pytest.raises(UnavailableError, match="cannot be written"):
         write_markdown(tmp_path / "file", [kept()])

@@ -182,12 +182,12 @@ def test_reading_memories_alone_says_what_else_the_file_has(tmp_path: Path) -> N
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "memories.jsonl"
-    path.write_text("mine")
+    path.write_text("mine", encoding="utf-8")
 
     with pytest.raises(ConflictError, match="exists already"):
         write_jsonl(path, [kept()])
 
-    assert path.read_text() == "mine"
+    assert path.read_text(encoding="utf-8") == "mine"
 
 
 def test_a_memory_that_cannot_be_kept_leaves_no_file(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_memory_keeps_its_times_categories_and_whose_it_is(tmp_path: Path) -> 
 )
 def test_a_list_a_page_and_a_line_are_the_same_memory(tmp_path: Path, shape: str) -> None:
     path = tmp_path / "export.json"
-    path.write_text(shape)
+    path.write_text(shape, encoding="utf-8")
 
     assert recognised(path).name == "mem0"
     assert [(memory.id, memory.content) for memory in taken(path)] == [
@@ -68,7 +68,7 @@ def test_a_list_a_page_and_a_line_are_the_same_memory(tmp_path: Path, shape: str
 
 def test_one_a_line_packed_or_not_with_a_broken_line_between(tmp_path: Path) -> None:
     path = lines(tmp_path / "memories.jsonl", [ITEM, ITEM | {"id": "2"}])
-    path.write_text(path.read_text().replace("\n", "\n{broken\n", 1))
+    path.write_text(path.read_text(encoding="utf-8").replace("\n", "\n{broken\n", 1), encoding="utf-8")
     packed = tmp_path / "memories.jsonl.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
 
@@ -94,7 +94,7 @@ def test_an_export_of_openmemory_is_read_with_its_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize("item", [{"id": "1", "user_id": "a"}, {"id": "1", "user_id": "a", "memory": " "}, "text", 3])
 def test_what_has_no_text_is_left(tmp_path: Path, item: Any) -> None:
     path = tmp_path / "export.json"
-    path.write_text(json.dumps([ITEM, item]))
+    path.write_text(json.dumps([ITEM, item]), encoding="utf-8")
 
     assert [isinstance(found, Left) for found in read(path)] == [False, True]
 

@@ -105,7 +105,7 @@ def test_what_is_of_no_format_is_said_with_the_formats_there_are(tmp_path: Path,
 
 def test_a_folder_that_could_be_two_things_is_not_guessed(tmp_path: Path) -> None:
     vault = SOURCES["basic-memory"](tmp_path)
-    (vault / "CLAUDE.md").write_text("Keep notes short.\n")
+    (vault / "CLAUDE.md").write_text("Keep notes short.\n", encoding="utf-8")
 
     with pytest.raises(InvalidError, match="could be claude-code or basic-memory; name one"):
         recognised(vault)

@@ -11,6 +11,7 @@ from memory_core.formats.found import Left
 from memory_core.formats.others import sqlite
 from memory_core.formats.table import read
 from memory_core.types import Memory
+from support.platforms import WINDOWS
 from support.sources import database, insert, mcp_memory_service
 
 TABLE = "CREATE TABLE notes (text TEXT)"
@@ -56,7 +57,7 @@ def test_nothing_can_be_written(tmp_path: Path) -> None:
 
 
 def test_a_name_that_means_something_in_an_address_is_a_name(tmp_path: Path) -> None:
-    path = database(tmp_path / "a?mode=rwc#%20ä.db", TABLE, notes=[{"text": "here"}])
+    path = database(tmp_path / ("a#%20ä.db" if WINDOWS else "a?mode=rwc#%20ä.db"), TABLE, notes=[{"text": "here"}])
 
     with sqlite.opened(path) as connection:
         assert texts(connection) == ["here"]

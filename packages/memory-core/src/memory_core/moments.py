@@ -4,7 +4,8 @@ Local time in, UTC out; `now` is passed in.
 """
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+import time
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from memory_core.errors import InvalidError
 
@@ -24,8 +25,8 @@ def moment(text: str, *, now: datetime, end_of_day: bool = False) -> datetime:
         if (day := _date(text)) is not None:
             if end_of_day:
                 day += timedelta(days=1)
-            return datetime.combine(day, time.min).astimezone(UTC)
-        return datetime.fromisoformat(text).astimezone(UTC)
+            return _from_local(datetime(day.year, day.month, day.day))  # noqa: DTZ001 - local, as it was meant
+        return _from_local(datetime.fromisoformat(text))
     except (ValueError, OverflowError) as error:
         raise InvalidError(
             f"{text!r} is no moment; write a date (2026-11-23), a time (2026-11-23T08:30) or an age (30m, 12h, 7d, 2w)"
@@ -54,6 +55,14 @@ def span(text: str) -> timedelta:
     except OverflowError:
         pass
     raise InvalidError(f"{text!r} is no span of time; write 0, 30m, 12h, 7d or 2w")
+
+
+def _from_local(when: datetime) -> datetime:
+    """Windows knows local times of 1970 to 3000 alone; for others, that of a winter stands in."""
+    try:
+        return when.astimezone(UTC)
+    except OSError:
+        return when.replace(tzinfo=timezone(timedelta(seconds=-time.timezone))).astimezone(UTC)
 
 
 def _date(text: str) -> date | None:

@@ -317,10 +317,12 @@ def test_an_exchange_without_its_stores_is_never_an_empty_store(store: DuckDBSto
     store.close()
     (place / "memories.duckdb").rename(place / "elsewhere.duckdb")
     note = place / "memories.duckdb.exchange"
-    note.write_text('{"new": ".memories.duckdb.restore/memories.duckdb", "kept": "replaced/old.duckdb"}')
+    note.write_text(
+        '{"new": ".memories.duckdb.restore/memories.duckdb", "kept": "replaced/old.duckdb"}', encoding="utf-8"
+    )
     with pytest.raises(UnavailableError, match="neither it nor the new store is there"):
         opened(place)
-    note.write_text("{")
+    note.write_text("{", encoding="utf-8")
     with pytest.raises(UnavailableError, match="damaged"):
         opened(place)
 
@@ -442,7 +444,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_no_half_backup(place: Path, tmp_p
 
 def test_no_folder_no_backup_and_a_sentence(store: DuckDBStore, place: Path) -> None:
     kept_by = keeper(place)
-    (place / "backups").write_text("in the way")
+    (place / "backups").write_text("in the way", encoding="utf-8")
 
     with pytest.raises(UnavailableError, match="cannot hold backups"):
         kept_by.create(store, verify=True)

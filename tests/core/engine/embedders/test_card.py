@@ -16,7 +16,7 @@ def write(folder: Path, **files: Any) -> Path:
     for name, content in files.items():
         path = folder / f"{name.replace('__', '/')}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content))
+        path.write_text(json.dumps(content), encoding="utf-8")
     return folder
 
 
@@ -101,7 +101,7 @@ def test_queries_and_texts_are_marked_as_the_model_wants_them(
 
 
 def test_settings_that_are_no_json_are_named(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{")
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
 
     with pytest.raises(ModelUnavailableError, match="cannot be read"):
         read_card(tmp_path, name="some")

@@ -44,7 +44,7 @@ def a_model(folder: Path, **changes: object) -> Path:
     """A copy of the real model's folder that a test may spoil, with other words in its config.json."""
     shutil.copytree(model_folder(), folder)
     config = json.loads((folder / "config.json").read_bytes()) | changes
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 
@@ -149,8 +149,8 @@ def test_a_name_that_stands_for_another_models_prompts_is_refused(cache: Path, t
 
 def test_a_folder_that_holds_something_is_left_alone(cache: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("mine")
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "mine" / "notes.txt").write_text("mine", encoding="utf-8")
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
 
     for name in ("mine", "file"):
         with pytest.raises(InvalidError, match=f"{name} is there already"):
@@ -213,14 +213,14 @@ def test_what_only_torch_can_export_names_what_to_install(tmp_path: Path) -> Non
 
 def test_a_pooling_that_the_embedder_does_not_know_is_refused(tmp_path: Path) -> None:
     model = a_model(tmp_path / "model")
-    (model / "1_Pooling" / "config.json").write_text('{"pooling_mode": "lasttoken"}')
+    (model / "1_Pooling" / "config.json").write_text('{"pooling_mode": "lasttoken"}', encoding="utf-8")
 
     with pytest.raises(ModelUnavailableError, match="pools by lasttoken"):
         export(str(model), tmp_path / "x", precision=Precision.FP32, options=offline(tmp_path / "cache"))
 
 
 def test_a_place_that_cannot_be_written_is_named(cache: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
 
     with pytest.raises(UnavailableError, match=r"cannot be written to .*file/x"):
         export(MODEL, tmp_path / "file" / "x", precision=Precision.FP32, options=offline(cache))

@@ -20,7 +20,7 @@ SHA256_OF_W = "50e721e49c013f00c62cf59f2163542a9d8df02464efeb615d31051b0fddc326"
 def a_model(folder: Path, weights: bytes = b"w") -> Path:
     folder.mkdir(parents=True)
     for name in ("config.json", "tokenizer.json"):
-        (folder / name).write_text("{}")
+        (folder / name).write_text("{}", encoding="utf-8")
     (folder / "model.safetensors").write_bytes(weights)
     return folder
 
@@ -28,12 +28,14 @@ def a_model(folder: Path, weights: bytes = b"w") -> Path:
 def a_package(site: Path, name: str, *, announces: str | None = None) -> Path:
     """An installed package with a model, which cannot be imported."""
     folder = a_model(site / name / "weights")
-    (site / name / "__init__.py").write_text("raise RuntimeError('nobody may import this')")
+    (site / name / "__init__.py").write_text("raise RuntimeError('nobody may import this')", encoding="utf-8")
     metadata = site / f"{name}-1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
     if announces:
-        (metadata / "entry_points.txt").write_text(f"[memory_core.model_weights]\n{announces} = {name}.weights\n")
+        (metadata / "entry_points.txt").write_text(
+            f"[memory_core.model_weights]\n{announces} = {name}.weights\n", encoding="utf-8"
+        )
     return folder
 
 
@@ -177,7 +179,7 @@ def test_a_damaged_note_of_a_checksum_is_written_anew(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_costs_only_the_checksum_each_time(tmp_path: Path) -> None:
     folder = a_model(tmp_path / "my-model")
-    (tmp_path / "cache").write_text("a file where the folder should be")
+    (tmp_path / "cache").write_text("a file where the folder should be", encoding="utf-8")
 
     assert models.find(str(folder), offline(tmp_path / "cache")).sha256 == SHA256_OF_W
 

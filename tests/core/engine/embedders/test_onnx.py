@@ -36,7 +36,7 @@ def a_copy(folder: Path, **changes: object) -> Path:
     shutil.copytree(model_folder(), folder, copy_function=_link)
     config = json.loads((folder / "config.json").read_bytes()) | changes
     (folder / "config.json").unlink()
-    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     return folder
 
 
@@ -114,7 +114,7 @@ def test_a_conversion_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> N
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "cache").write_text("a file where the folder should be")
+    (tmp_path / "cache").write_text("a file where the folder should be", encoding="utf-8")
 
     with pytest.raises(ModelUnavailableError, match=r"cannot be kept in .*cache"):
         onnx.load_embedder(MODEL, offline(tmp_path / "cache"))
@@ -172,7 +172,7 @@ def test_a_graph_that_is_none_is_named(tmp_path: Path) -> None:
 def test_the_first_tokens_vector_is_taken_where_the_model_says_so(tmp_path: Path, cache: Path) -> None:
     folder = a_copy(tmp_path / "model")
     (folder / "1_Pooling" / "config.json").unlink()
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode": "cls"}')
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode": "cls"}', encoding="utf-8")
 
     first, mean = (onnx.load_embedder(name, offline(cache)).embed_query("hello") for name in (str(folder), MODEL))
 
@@ -183,7 +183,7 @@ def test_the_first_tokens_vector_is_taken_where_the_model_says_so(tmp_path: Path
 def test_queries_are_marked_where_the_model_says_so(tmp_path: Path, cache: Path) -> None:
     folder = a_copy(tmp_path / "model")
     (folder / "config_sentence_transformers.json").unlink()
-    (folder / "config_sentence_transformers.json").write_text('{"prompts": {"query": "question: "}}')
+    (folder / "config_sentence_transformers.json").write_text('{"prompts": {"query": "question: "}}', encoding="utf-8")
 
     marking, plain = (onnx.load_embedder(name, offline(cache)) for name in (str(folder), MODEL))
 

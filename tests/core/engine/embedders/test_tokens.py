@@ -78,7 +78,7 @@ def test_a_text_without_any_border_is_cut_all_the_same() -> None:
 
 
 def test_a_damaged_tokenizer_is_named(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.json").write_text("{")
+    (tmp_path / "tokenizer.json").write_text("{", encoding="utf-8")
 
     with pytest.raises(ModelUnavailableError, match=r"tokenizer\.json cannot be read"):
         Tokens(tmp_path, CARD)

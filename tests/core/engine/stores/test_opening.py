@@ -104,7 +104,7 @@ def test_a_plain_duckdb_that_holds_the_file_is_named(tmp_path: Path) -> None:
 
 
 def _text(path: Path) -> None:
-    path.write_text("no database at all\n" * 1000)
+    path.write_text("no database at all\n" * 1000, encoding="utf-8")
 
 
 def _empty(path: Path) -> None:
@@ -257,7 +257,7 @@ def test_an_older_duckdb_is_refused_in_a_sentence() -> None:
 
 
 def test_the_store_reaches_no_file_outside_its_folders(tmp_path: Path) -> None:
-    (tmp_path / "secret.csv").write_text("a\n1\n")
+    (tmp_path / "secret.csv").write_text("a\n1\n", encoding="utf-8")
     refused = pytest.raises(InternalError, match="PermissionException")
     with opened(tmp_path) as store, refused, store._db.read() as cursor:
         cursor.execute(f"FROM read_csv('{tmp_path}/secret.csv')")

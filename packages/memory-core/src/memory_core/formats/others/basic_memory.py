@@ -16,7 +16,7 @@ from msgspec import Struct
 from memory_core.files import why_not
 from memory_core.formats.found import Format, Found, Left
 from memory_core.formats.others import frontmatter
-from memory_core.formats.others.draft import Draft, file_time, memories, moment, typed
+from memory_core.formats.others.draft import Draft, file_time, memories, moment, text_in, typed
 from memory_core.types import MemoryType
 
 NAME = "basic-memory"
@@ -51,7 +51,7 @@ def read(path: Path) -> Iterator[Found]:
     for file in _notes(path):
         where = file.relative_to(path).as_posix() if path.is_dir() else file.name
         try:
-            text = file.read_bytes().decode()
+            text = text_in(file)
             written = file_time(file)
         except (OSError, UnicodeDecodeError) as error:
             yield Left(where, f"it cannot be read as text: {why_not(error)}")
@@ -75,7 +75,7 @@ def _notes(path: Path) -> Iterator[Path]:
 
 def _is_note(file: Path) -> bool:
     try:
-        fields, body, _ = frontmatter.parted(file.read_bytes().decode())
+        fields, body, _ = frontmatter.parted(text_in(file))
     except (OSError, UnicodeDecodeError):
         return False
     if "permalink" in fields:

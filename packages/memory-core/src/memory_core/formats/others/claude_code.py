@@ -15,7 +15,7 @@ from memory_core.files import why_not
 from memory_core.formats.found import Format, Found, Left
 from memory_core.formats.others import frontmatter, outline
 from memory_core.formats.others.claude_places import directory_of
-from memory_core.formats.others.draft import Draft, file_time, memories, typed
+from memory_core.formats.others.draft import Draft, file_time, memories, text_in, typed
 from memory_core.types import Memory, MemoryType
 
 NAME = "claude-code"
@@ -65,7 +65,7 @@ def _read(path: Path, files: list[_File]) -> Iterator[Found]:
     for file in files:
         shown = file.path.relative_to(path).as_posix() if path.is_dir() else path.name
         try:
-            text = file.path.read_bytes().decode()
+            text = text_in(file.path)
         except (OSError, UnicodeDecodeError) as error:
             yield Left(shown, f"it cannot be read as text: {why_not(error)}")
             continue
@@ -105,7 +105,7 @@ def _beside(folder: Path) -> list[Path]:
     if folder.name == "memory" or folder.parent.name == "agent-memory":
         return sorted(folder.rglob("*.md"))
     try:
-        index = (folder / INDEX).read_bytes().decode()
+        index = text_in(folder / INDEX)
     except (OSError, UnicodeDecodeError):
         index = ""
     return [file for file in sorted(folder.glob("*.md")) if file.name == INDEX or f"]({file.name})" in index]
@@ -158,7 +158,7 @@ def _is_whole(path: Path) -> bool:
     if path.name in (INDEX, *INSTRUCTIONS):
         return False
     try:
-        fields = frontmatter.parted(path.read_bytes().decode())[0]
+        fields = frontmatter.parted(text_in(path))[0]
     except (OSError, UnicodeDecodeError):
         return False
     return not {"name", "description", "type", "metadata"}.isdisjoint(fields)
@@ -208,7 +208,7 @@ def _part(file: _File, place: str, piece: outline.Piece, fields: dict[str, front
 def _pointed(file: _File) -> str:
     """What the index says of a file."""
     try:
-        index = (file.root / INDEX).read_bytes().decode()
+        index = text_in(file.root / INDEX)
     except (OSError, UnicodeDecodeError):
         return ""
     for piece in outline.pieces(frontmatter.parted(index)[1]):

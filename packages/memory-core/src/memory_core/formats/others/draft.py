@@ -129,6 +129,11 @@ def file_time(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, tz=UTC)
 
 
+def text_in(path: Path) -> str:
+    """What a file says, whatever ends its lines. Raises OSError and UnicodeDecodeError."""
+    return path.read_bytes().decode().replace("\r\n", "\n")
+
+
 def typed(word: str, known: Mapping[str, MemoryType], otherwise: MemoryType) -> tuple[MemoryType, list[str]]:
     """The type that another system's word stands for, and the word as a tag where it says more."""
     found = known.get(word.strip().lower(), otherwise)

@@ -103,6 +103,19 @@ def test_a_store_whose_library_is_missing_names_the_line_that_installs_it(
     )
 
 
+def test_a_part_that_lacks_a_library_of_windows_names_its_runtime(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_entry_point(monkeypatch, tmp_path / "site", "memory_core.stores", "strange = needs_a_runtime:open_store")
+    said = "DLL load failed while importing native: The specified module could not be found."
+    (tmp_path / "site" / "needs_a_runtime.py").write_text(f"raise ImportError({said!r}, name='native')")
+
+    with pytest.raises(UnavailableError) as refusal:
+        open_engine(EngineOptions(data_dir=tmp_path, store="strange", embedder="none"))
+
+    assert str(refusal.value).startswith(f"strange is installed and lacks a library of Windows: {said} Install Micro")
+
+
 async def test_an_embedder_whose_library_is_missing_leaves_keyword_search(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

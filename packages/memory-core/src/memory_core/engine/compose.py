@@ -41,6 +41,8 @@ _EMBEDDERS = "memory_core.embedders"
 _RERANKERS = "memory_core.rerankers"
 _BACKUPS = "memory_core.backups"
 _NO_RERANKER = "none"
+_NOT_LOADED = "DLL load failed"
+_RUNTIME = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 
 DEFAULT_EMBEDDER = "onnx:all-MiniLM-L6-v2"
 FILES = Files({FileFormat.PARQUET: write_parquet, FileFormat.JSONL: write_lines}, read_file)
@@ -223,6 +225,11 @@ def _part(entry_point: EntryPoint, error: type[MemoryServiceError]) -> Any:
     try:
         return entry_point.load()
     except ImportError as missing:
+        if _NOT_LOADED in str(missing):
+            raise error(
+                f"{entry_point.name} is installed and lacks a library of Windows: {missing} "
+                f"Install Microsoft's Visual C++ runtime: {_RUNTIME}"
+            ) from missing
         raise error(
             f"{entry_point.name} needs {missing.name or missing}, which is not installed; "
             f"install it with: pip install '{_requirement(entry_point)}'"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from support.bridges import no_server_left
 from support.machines import COMMAND, Machine, Ran
-from support.platforms import EXE, cannot_have_modes, closed_to_others, posix_only
+from support.platforms import EXE, WINDOWS, cannot_have_modes, closed_to_others, posix_only
 from support.servers import RunningServer, running_server
 from support.sockets import free_port
 
@@ -137,14 +138,13 @@ def test_every_agent_gets_its_own_form_and_all_of_it_can_be_taken_back(laptop: M
     done(laptop.run("setup", "all"))
 
     home, plainly = laptop.home, {"command": str(BRIDGE), "args": []}
+    programs = home / "AppData" / "Roaming" if WINDOWS else home / ".config"
     assert plain(home / ".claude.json") == {"mcpServers": {"memory": {"type": "stdio", **plainly}}}
-    assert plain(home / ".config" / "Claude" / "claude_desktop_config.json") == {"mcpServers": {"memory": plainly}}
+    assert plain(programs / "Claude" / "claude_desktop_config.json") == {"mcpServers": {"memory": plainly}}
     assert plain(home / ".cursor" / "mcp.json")["mcpServers"]["memory"]["env"] == {
         "CLAUDE_PROJECT_DIR": "${workspaceFolder}"
     }
-    assert plain(home / ".config" / "Code" / "User" / "mcp.json") == {
-        "servers": {"memory": {"type": "stdio", **plainly}}
-    }
+    assert plain(programs / "Code" / "User" / "mcp.json") == {"servers": {"memory": {"type": "stdio", **plainly}}}
     assert plain(home / ".gemini" / "settings.json") == {"mcpServers": {"memory": plainly}}
     assert plain(home / ".config" / "opencode" / "opencode.json") == {
         "mcp": {"memory": {"type": "local", "command": [str(BRIDGE)], "enabled": True}}
@@ -220,9 +220,8 @@ def test_a_data_directory_of_ones_own_is_kept_for_agents_without_a_shell(laptop:
     with no_server_left(mine):
         done(laptop.run("setup", "codex", env={"MEMORY_DATA_DIR": str(mine)}))
 
-        assert f"export MEMORY_DATA_DIR={mine}\n" in (laptop.home / ".config" / "claude-memory" / "env").read_text(
-            encoding="utf-8"
-        )
+        env = (laptop.home / ".config" / "claude-memory" / "env").read_text(encoding="utf-8")
+        assert f"export MEMORY_DATA_DIR={shlex.quote(str(mine))}\n" in env
         assert laptop.run("status", "--json").json["data_dir"] == str(mine)
         assert "nothing to change" in done(laptop.run("setup", "codex"))
 
@@ -238,7 +237,7 @@ def test_other_lines_of_the_settings_file_stay(laptop: Machine, server: RunningS
         "# mine",
         "export MEMORY_HOOKS=context",
         f"export MEMORY_SERVER={server.url}",
-        f"export MEMORY_API_KEY_FILE={env.with_name('key')}",
+        f"export MEMORY_API_KEY_FILE={shlex.quote(str(env.with_name('key')))}",
         "export MEMORY_CLIENT_ID=laptop",
     ]
 
@@ -274,7 +273,7 @@ def test_a_settings_folder_that_cannot_be_there_is_one_sentence(laptop: Machine,
     ran = laptop.run("setup", "codex", "--server", server.url, env={"MEMORY_API_KEY": KEY})
 
     assert ran.code == 1
-    assert ".config/claude-memory" in ran.err
+    assert str(Path(".config/claude-memory")) in ran.err
     assert "mistake of ours" not in ran.err
 
 
@@ -310,7 +309,7 @@ def test_a_file_that_is_not_understood_stops_everything(laptop: Machine, name: s
     ran = laptop.run("setup", "cursor", name)
 
     assert ran.code == 1
-    assert place in ran.err
+    assert str(Path(place)) in ran.err
     assert fault in ran.err
     assert everything(laptop.home) == before
 
@@ -325,7 +324,7 @@ def test_a_file_that_cannot_be_written_is_one_sentence_and_nothing_is_half_done(
     ran = laptop.run("setup", "claude-code", "codex")
 
     assert ran.code == 1
-    assert ".codex/config.toml cannot be" in ran.err
+    assert f"{Path('.codex/config.toml')} cannot be" in ran.err
     assert everything(laptop.home) == before
 
 
@@ -343,17 +342,15 @@ def test_a_link_is_followed_and_stays_a_link(laptop: Machine) -> None:
 def test_a_change_made_since_survives_removing_and_undoing(laptop: Machine) -> None:
     claude = keep(laptop.home / ".claude.json", b'{\n  "numStartups": 3\n}\n')
     done(laptop.run("setup", "claude-code"))
-    claude.write_text(
-        claude.read_text(encoding="utf-8").replace('"numStartups": 3', '"numStartups": 4'), encoding="utf-8"
-    )
+    claude.write_bytes(claude.read_bytes().replace(b'"numStartups": 3', b'"numStartups": 4'))
 
     undone = laptop.run("setup", "--undo")
     assert undone.code == 1
     assert f"{claude} was changed since, and stays" in undone.err
-    (before,) = [word for word in undone.err.split() if "/undo/" in word]
+    (before,) = [word for word in undone.err.split() if "undo" in Path(word).parts]
     assert plain(Path(before)) == {"numStartups": 3}
     done(laptop.run("setup", "--remove"))
-    assert claude.read_text(encoding="utf-8") == '{\n  "numStartups": 4\n}\n'
+    assert claude.read_bytes() == b'{\n  "numStartups": 4\n}\n'
 
 
 @posix_only("its uvx is a shell script")

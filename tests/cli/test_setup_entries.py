@@ -10,6 +10,7 @@ from memory_cli.setup.agents import AGENTS, HOOKS, Agent, Scope, Servers
 from memory_cli.setup.entries import Command, Edited
 from memory_cli.setup.places import Machine
 from memory_cli.setup.plan import present, servers_file
+from support.platforms import EXE
 
 HERE = Command("/bin/memory-client")
 FETCHED = Command("uvx", ("memory-client",))
@@ -216,7 +217,7 @@ def test_the_variant_that_is_there_is_taken(tmp_path: Path) -> None:
 
 
 def test_an_agent_is_found_by_its_program_or_its_folder(tmp_path: Path) -> None:
-    program = tmp_path / "bin" / "gemini"
+    program = tmp_path / "bin" / f"gemini{EXE}"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o755)
@@ -241,4 +242,4 @@ def test_paths_are_shown_as_people_write_them(tmp_path: Path) -> None:
 
     assert machine.shown(tmp_path / ".claude.json") == "~/.claude.json"
     assert machine.shown(tmp_path / "shop" / ".mcp.json") == ".mcp.json"
-    assert machine.shown(Path("/etc/x")) == "/etc/x"
+    assert machine.shown(Path("/etc/x")) == str(Path("/etc/x"))

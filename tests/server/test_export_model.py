@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.platforms import home_of
 from support.servers import environment
 
 
@@ -14,24 +15,24 @@ def run(*args: str, env: dict[str, str] | None = None) -> subprocess.CompletedPr
     return subprocess.run(command, env=environment(env), capture_output=True, text=True, timeout=90, check=False)
 
 
-def looked_in(*args: str, env: dict[str, str] | None = None) -> str:
+def looked_in(*args: str, env: dict[str, str] | None = None) -> Path:
     """Where a model that is nowhere was looked for first."""
     ended = run(*args, env=env)
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith("memory-server: The model acme/nothing is neither in ")
-    return line.split("neither in ", 1)[1].split("/acme--nothing", 1)[0]
+    return Path(line.split("neither in ", 1)[1].split(" nor ", 1)[0]).parent
 
 
 def test_models_are_looked_for_where_the_server_looks(tmp_path: Path) -> None:
     export = ("export-model", "acme/nothing", str(tmp_path / "x"))
-    home = {"HOME": str(tmp_path)}
+    a, b, c = (str(tmp_path / name) for name in "abc")
 
-    assert looked_in(*export, env=home) == f"{tmp_path}/.claude-memory/models"
-    assert looked_in(*export, env={"MEMORY_DATA_DIR": "/a"}) == "/a/models"
-    assert looked_in(*export, "--data-dir", "/b", env={"MEMORY_DATA_DIR": "/a"}) == "/b/models"
-    assert looked_in("--data-dir", "/b", *export) == "/b/models"
-    assert looked_in(*export, "--data-dir", "/b", "--model-cache", "/c") == "/c"
+    assert looked_in(*export, env=home_of(tmp_path)) == tmp_path / ".claude-memory" / "models"
+    assert looked_in(*export, env={"MEMORY_DATA_DIR": a}) == Path(a, "models")
+    assert looked_in(*export, "--data-dir", b, env={"MEMORY_DATA_DIR": a}) == Path(b, "models")
+    assert looked_in("--data-dir", b, *export) == Path(b, "models")
+    assert looked_in(*export, "--data-dir", b, "--model-cache", c) == Path(c)
     assert not (tmp_path / "x").exists()
 
 

@@ -84,6 +84,7 @@ def test_text_that_is_not_utf_8_is_refused(local_machine: Machine) -> None:
     assert_sentence(local_machine.run("add", "-", stdin=b"caf\xe9"), MISUSED, "UTF-8")
 
 
+@posix_only("arguments are text there")
 def test_an_argument_that_is_no_text_is_refused(local_machine: Machine) -> None:
     done = subprocess.run(
         [COMMAND, "add", b"caf\xe9"], capture_output=True, env=local_machine.env, cwd=local_machine.folder, check=False

@@ -115,6 +115,14 @@ def test_what_a_person_types_to_end_a_process_is_known_there() -> None:
     assert [system.end_command(12, platform) for platform in PLATFORMS] == ["kill 12", "kill 12", "taskkill /F /PID 12"]
 
 
+def test_a_reader_that_left_is_known_as_each_system_says_it() -> None:
+    invalid, named = OSError(22, "Invalid argument"), OSError(22, "Invalid argument", "a?b")
+
+    assert all(system.reader_left(BrokenPipeError(), platform) for platform in ("linux", "win32"))
+    assert [system.reader_left(invalid, platform) for platform in ("linux", "win32")] == [False, True]
+    assert not system.reader_left(named, "win32")
+
+
 def test_a_full_disk_is_known_in_the_words_of_each_system() -> None:
     assert system.says_full('IO Error: Could not write file "a": No space left on device')
     assert system.says_full('IO Error: Could not write file "a": There is not enough space on the disk.')

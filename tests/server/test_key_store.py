@@ -19,7 +19,7 @@ from memory_server.key_store import KeyStore
 from memory_server.key_uses import KeyUses
 from memory_server.keyring import Keys
 from support.disks import fill, make_read_only, small_disk
-from support.platforms import closed_to_others
+from support.platforms import closed_to_others, posix_only
 
 START = datetime(2026, 11, 25, 18, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -276,6 +276,7 @@ def test_a_file_that_is_not_as_it_was_lets_nobody_in(
         store.create(NewKey(name="another"))
 
 
+@posix_only("a file that is open cannot be removed there")
 def test_a_file_that_vanishes_closes_the_server_until_it_is_back(store: KeyStore, keys: Keys, tmp_path: Path) -> None:
     key = make(store, "laptop")
     assert keys.principal(key) is not None

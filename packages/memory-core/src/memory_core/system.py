@@ -4,6 +4,7 @@ What only names things takes the platform as an argument, as `sys.platform` has 
 library only, and little of it: every start of a hook pays for this module.
 """
 
+import errno
 import os
 import sys
 import time
@@ -81,6 +82,13 @@ def sync_folder(folder: "str | os.PathLike[str]") -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def reader_left(error: BaseException, platform: str = sys.platform) -> bool:
+    """Whether what was written to is a pipe that nobody reads any more; Windows calls that an invalid argument."""
+    if isinstance(error, BrokenPipeError) or not isinstance(error, OSError):
+        return isinstance(error, BrokenPipeError)
+    return platform == "win32" and error.errno == errno.EINVAL and error.filename is None
 
 
 def says_full(message: str) -> bool:

@@ -77,7 +77,7 @@ def main() -> int:
             return 0
         print("snapshot.json is not what the server says; run: uv run scripts/dev/snapshot.py", file=sys.stderr)
         return 1
-    SNAPSHOT.write_text(now, encoding="utf-8")
+    SNAPSHOT.write_text(now, encoding="utf-8", newline="\n")
     print(f"{SNAPSHOT}: {len(now)} characters")
     return 0
 

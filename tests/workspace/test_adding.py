@@ -93,7 +93,7 @@ def patched(tmp_path: Path) -> Path:
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tree / name)
     patch = "".join(blocks("adding-a-tool", "diff"))
-    subprocess.run(["git", "apply", "--verbose", "-"], cwd=tree, input=patch, text=True, check=True)
+    subprocess.run(["git", "apply", "--verbose", "-"], cwd=tree, input=patch.encode(), check=True)
     return tree
 
 

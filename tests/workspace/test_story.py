@@ -34,7 +34,7 @@ class Machine:
 
     def shell(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [Path(sys.executable).with_name("claude-memory"), *arguments]
-        return subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False)
+        return subprocess.run(command, env=self.environ, capture_output=True, encoding="utf-8", check=False)
 
     def found(self, query: str) -> list[str]:
         """Contents, by the command claude-memory."""

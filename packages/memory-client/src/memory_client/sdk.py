@@ -306,11 +306,8 @@ def _refuse_existing(path: Path) -> None:
 
 
 def _readable_size(path: Path) -> int:
-    with _file_errors(path):
-        if path.is_dir():  # which Windows would call a permission denied
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        with path.open("rb") as file:
-            return os.fstat(file.fileno()).st_size
+    with _file_errors(path), path.open("rb") as file:
+        return os.fstat(file.fileno()).st_size
 
 
 @contextmanager
@@ -323,7 +320,8 @@ def _file_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"no room left to write {path}") from error
-        raise InvalidError(f"cannot use {path}: {error.strerror}") from error
+        why = os.strerror(errno.EISDIR) if path.is_dir() else error.strerror  # of which Windows says: permission denied
+        raise InvalidError(f"cannot use {path}: {why}") from error
 
 
 def _at(memory_id: str) -> str:

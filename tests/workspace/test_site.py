@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 # What one generator understands and others show as it stands: directives, targets, admonitions, front matter.
-SPECIAL = re.compile(r"^```+\{|^:::|^\([\w-]+\)=$|^!!! |\A---\n", re.MULTILINE)
+SPECIAL = re.compile(r"^```+\{|^<{7} |^>{7} |^:::|^\([\w-]+\)=$|^!!! |\A---\n", re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

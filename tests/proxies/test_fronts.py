@@ -238,14 +238,16 @@ def test_each_event_of_a_stream_goes_out_when_it_comes(kind: str, tmp_path: Path
 
     with one_event_at_a_time(arrived, 5) as port, FRONTS[kind](tmp_path, port) as front, front.client() as http:
         received = list(events(http, arrived.release))
+        said = (tmp_path / "proxy.out").read_text(encoding="utf-8")
 
-    assert received == [0, 1, 2, 3, 4]
+    assert received == [0, 1, 2, 3, 4], said
 
 
 def events(http: httpx.Client, each: Callable[[], None]) -> Iterator[int]:
     headers = ACCEPT | {"Accept-Encoding": "gzip"}
     with http.stream("POST", "/mcp", json={}, headers=headers) as answer:
-        answer.raise_for_status()
+        came = (answer.status_code, answer.headers.get("content-type"))
+        assert came == (200, "text/event-stream"), f"{answer.http_version} {came} {answer.headers}"
         for line in answer.iter_lines():
             if line.startswith("data: "):
                 yield int(line.removeprefix("data: "))

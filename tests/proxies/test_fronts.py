@@ -209,14 +209,16 @@ def one_event_at_a_time(may_go_on: threading.Semaphore, count: int) -> Iterator[
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
-            self.send_header("Connection", "close")
+            self.send_header("Transfer-Encoding", "chunked")  # as uvicorn does
             self.end_headers()
             for number in range(count):
-                self.wfile.write(f"data: {json.dumps(number)}\n\n".encode())
-                self.wfile.flush()
+                self.send_chunk(f"data: {json.dumps(number)}\n\n".encode())
                 if not may_go_on.acquire(timeout=PATIENCE_S):
                     return
-            self.close_connection = True
+            self.send_chunk(b"")
+
+        def send_chunk(self, data: bytes) -> None:
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             pass

@@ -44,8 +44,6 @@ _CADDY = """
 	default_bind 127.0.0.1
 	http_port {plain}
 	https_port {tls}
-	local_certs
-	skip_install_trust
 }}
 """
 
@@ -96,16 +94,17 @@ def nginx(folder: Path, server_port: int) -> Iterator[Front]:
 @contextlib.contextmanager
 def caddy(folder: Path, server_port: int) -> Iterator[Front]:
     tls, plain = free_port(), free_port()
+    # Not those of its own: Caddy 2.6 may tidy its storage while it fills it, and then waits for a minute.
+    authority, certificate, key = make_authority(folder)
     configuration = _placed(
         "Caddyfile",
         {
             "reverse_proxy 127.0.0.1:8420 ": f"reverse_proxy 127.0.0.1:{server_port} ",
             "/var/log/caddy/": f"{folder}/",
-            "\nmemory.example.org {": "\nlocalhost {",
+            "\nmemory.example.org {": f"\nlocalhost {{\n\ttls {certificate} {key}",
         },
     )
     (folder / "Caddyfile").write_text(_CADDY.format(tls=tls, plain=plain) + configuration, encoding="utf-8")
-    authority = folder / "caddy" / "pki" / "authorities" / "local" / "root.crt"
     front = Front(f"https://localhost:{tls}", f"http://localhost:{plain}", authority, folder / "memory.log")
     command = ["caddy", "run", "--adapter", "caddyfile", "--config", f"{folder}/Caddyfile"]
     with _running(command, front, folder):

@@ -193,6 +193,10 @@ def test_a_server_that_is_away_is_said_to_be_and_found_again_by_itself(kind: str
     assert back.json()["memories"][0]["content"] == "before"
 
 
+# What Caddy 2.6.2 logs when it closes a connection that it reads from: now and then, on a machine without a free core.
+CLOSED_BY_CADDY = "use of closed network connection"
+
+
 @contextlib.contextmanager
 def one_event_at_a_time(may_go_on: threading.Semaphore, count: int) -> Iterator[int]:
     """A stand-in for a tool that takes long: it sends an event, and waits to hear that it arrived; its port."""
@@ -236,11 +240,14 @@ def one_event_at_a_time(may_go_on: threading.Semaphore, count: int) -> Iterator[
 
 def test_each_event_of_a_stream_goes_out_when_it_comes(kind: str, tmp_path: Path) -> None:
     """Held back by the proxy, none would arrive: the next is sent only when the one before was received."""
-    arrived = threading.Semaphore(0)
-
-    with one_event_at_a_time(arrived, 5) as port, FRONTS[kind](tmp_path, port) as front, front.client() as http:
-        received = list(events(http, arrived.release))
-        said = (tmp_path / "proxy.out").read_text(encoding="utf-8")
+    for attempt in range(5):
+        arrived, folder = threading.Semaphore(0), tmp_path / str(attempt)
+        folder.mkdir()
+        with one_event_at_a_time(arrived, 5) as port, FRONTS[kind](folder, port) as front, front.client() as http:
+            received = list(events(http, arrived.release))
+            said = (folder / "proxy.out").read_text(encoding="utf-8")
+        if CLOSED_BY_CADDY not in said:
+            break
 
     assert received == [0, 1, 2, 3, 4], said
 

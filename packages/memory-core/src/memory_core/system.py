@@ -86,9 +86,9 @@ def sync_folder(folder: "str | os.PathLike[str]") -> None:
 
 def reader_left(error: BaseException, platform: str = sys.platform) -> bool:
     """Whether what was written to is a pipe that nobody reads any more; Windows calls that an invalid argument."""
-    if isinstance(error, BrokenPipeError) or not isinstance(error, OSError):
-        return isinstance(error, BrokenPipeError)
-    return platform == "win32" and error.errno == errno.EINVAL and error.filename is None
+    if platform == "win32" and isinstance(error, OSError) and error.errno == errno.EINVAL:
+        return error.filename is None
+    return isinstance(error, BrokenPipeError)
 
 
 def says_full(message: str) -> bool:

@@ -10,7 +10,7 @@ from memory_server.access import Level
 
 
 class MemoryFile(Struct, frozen=True):
-    """Stands in a route for a body that is a file of one of the media types in `MEDIA`."""
+    """Stands in a route for a body that is a file of one of the media types in `transfers.MEDIA`."""
 
 
 class PlainText(Struct, frozen=True):

@@ -103,16 +103,11 @@ def _greet(target: Target, place: Place, url: str, named: str, running: Endpoint
 
 def _versions(of_server: str, *, is_local: bool) -> Iterator[Finding]:
     if local.is_newer(__version__, of_server):
-        where = (
-            "this machine's"
-            if is_local
-            else "in the clone on its machine, or with scripts/install-docker.sh --upgrade:"
-        )
-        fix = (
-            "uv tool upgrade memory-cli"
-            if is_local
-            else "git pull && sudo scripts/install-systemd.sh --upgrade --from-source"
-        )
+        if is_local:
+            where, fix = "this machine's", "uv tool upgrade memory-cli"
+        else:
+            where = "in the clone on its machine, or with scripts/install-docker.sh --upgrade:"
+            fix = "git pull && sudo scripts/install-systemd.sh --upgrade --from-source"
         yield warning("versions", f"the server is {of_server}, older than this command ({__version__}); {where}", fix)
     elif of_server != __version__:
         what = f"the server is {of_server}, newer than this command ({__version__})"

@@ -96,10 +96,9 @@ class UndoFolder:
         stay: dict[Path, Path | None] = {}
         for kept in _manifest(records[-1]).files:
             path = Path(kept.path)
-            copy = self._copy(records[-1], kept)
-            # A copy that is gone does not mean that there was no file before.
-            if _digest(content(path)) != kept.after or (copy is None and kept.copy is not None):
-                stay[path] = None if copy is None or kept.copy is None else records[-1] / kept.copy
+            is_known, copy = self._copy(records[-1], kept)
+            if _digest(content(path)) != kept.after or not is_known:
+                stay[path] = records[-1] / kept.copy if copy is not None and kept.copy is not None else None
                 continue
             _write(path, copy, kept.mode)
             back.append(path)
@@ -114,8 +113,7 @@ class UndoFolder:
         for record in reversed(self._records()):
             for kept in _manifest(record).files:
                 if kept.path == str(path) and kept.after == _digest(now):
-                    copy = self._copy(record, kept)
-                    return (False, None) if copy is None and kept.copy is not None else (True, copy)
+                    return self._copy(record, kept)
         return False, None
 
     def _keep(self, changes: Sequence[Change]) -> Path:
@@ -137,8 +135,12 @@ class UndoFolder:
             raise UnavailableError(f"{self.folder} cannot keep what was there before: {error.strerror}") from error
         return record
 
-    def _copy(self, record: Path, kept: _Kept) -> bytes | None:
-        return None if kept.copy is None else content(record / kept.copy)
+    def _copy(self, record: Path, kept: _Kept) -> tuple[bool, bytes | None]:
+        """What was there, null for no file; False where its copy is gone: that does not mean that there was no file."""
+        if kept.copy is None:
+            return True, None
+        copy = content(record / kept.copy)
+        return copy is not None, copy
 
     def _records(self) -> list[Path]:
         try:
